@@ -1,0 +1,29 @@
+//! CPU kernels, for AMX, AVX-512, AVX2 and any other processor.
+
+mod activation;
+mod amx;
+mod attention;
+mod conv;
+mod depthwise;
+mod element;
+mod level;
+mod math;
+mod matmul;
+mod micro;
+mod norm;
+mod pack;
+mod parallel;
+mod softmax;
+#[cfg(test)]
+mod testing;
+
+pub use activation::{Activation, activate, geglu};
+pub use attention::{AttentionShape, Bias, attention};
+pub use conv::{Conv1dShape, Conv2dShape, conv_transpose1d, conv1d, conv2d};
+pub use depthwise::depthwise_conv1d;
+pub use element::Element;
+pub use level::Level;
+pub use matmul::{Epilogue, linear};
+pub use norm::{group_norm, layer_norm, rms_norm};
+pub use pack::{Packed, PackedTransposed};
+pub use softmax::softmax;
