@@ -36,7 +36,7 @@ pub fn write(
     Ok(out.flush()?)
 }
 
-/// [`write`] into memory.
+/// [`write()`] into memory.
 pub fn to_bytes(waveform: &Waveform, format: SampleFormat, tags: &Tags) -> Result<Vec<u8>> {
     let failed = |reason: String| Error::Encode { reason };
     check(waveform, format)?;
@@ -58,6 +58,11 @@ pub fn to_bytes(waveform: &Waveform, format: SampleFormat, tags: &Tags) -> Resul
         .map_err(|(_, error)| failed(error.to_string()))?;
     let stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size);
     let mut stream = stream.map_err(|error| failed(error.to_string()))?;
+    // The last block may be shorter and does not count (RFC 9639, section 8.2); here it did.
+    let sizes = stream
+        .stream_info_mut()
+        .set_block_sizes(config.block_size, config.block_size);
+    sizes.map_err(|error| failed(error.to_string()))?;
     if !tags.is_empty() {
         let block = MetadataBlockData::new_unknown(VORBIS_COMMENT, &comments(tags));
         stream.add_metadata_block(block.map_err(|error| failed(error.to_string()))?);
@@ -69,7 +74,7 @@ pub fn to_bytes(waveform: &Waveform, format: SampleFormat, tags: &Tags) -> Resul
     Ok(sink.into_inner())
 }
 
-/// [`write`] to a file that is complete or absent ([`file::write_atomic`]).
+/// [`write()`] to a file that is complete or absent ([`file::write_atomic`]).
 pub fn write_file(
     path: &Path,
     waveform: &Waveform,

@@ -80,14 +80,14 @@ pub fn write(
     Ok(out.flush()?)
 }
 
-/// [`write`] into memory.
+/// [`write()`] into memory.
 pub fn to_bytes(waveform: &Waveform, format: SampleFormat, tags: &Tags) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     write(&mut bytes, waveform, format, tags)?;
     Ok(bytes)
 }
 
-/// [`write`] to a file that is complete or absent ([`file::write_atomic`]).
+/// [`write()`] to a file that is complete or absent ([`file::write_atomic`]).
 pub fn write_file(
     path: &Path,
     waveform: &Waveform,

@@ -20,7 +20,7 @@ fn decode(bytes: Vec<u8>) -> Waveform {
         min_sample_rate: 1,
         ..Default::default()
     };
-    from_bytes(Path::new("written"), bytes, &limits).unwrap()
+    from_bytes(Path::new("written"), bytes, &limits).expect("what was written can be read")
 }
 
 fn read_tags(bytes: Vec<u8>) -> Result<Tags, Error> {
@@ -28,16 +28,19 @@ fn read_tags(bytes: Vec<u8>) -> Result<Tags, Error> {
 }
 
 fn generation_tags() -> Tags {
+    let pairs = [
+        (
+            "prompt",
+            "A slow waltz in E♭, \"con sordino\"\nwith = signs",
+        ),
+        ("seed", "18446744073709551615"),
+        ("plan", r#"{"tempo_bpm":92.5,"chords":["E♭maj7","N"]}"#),
+        ("empty", ""),
+    ];
     let mut tags = Tags::new();
-    tags.insert(
-        "prompt",
-        "A slow waltz in E♭, \"con sordino\"\nwith = signs",
-    )
-    .unwrap();
-    tags.insert("seed", "18446744073709551615").unwrap();
-    tags.insert("plan", r#"{"tempo_bpm":92.5,"chords":["E♭maj7","N"]}"#)
-        .unwrap();
-    tags.insert("empty", "").unwrap();
+    for (key, value) in pairs {
+        tags.insert(key, value).expect("the keys are allowed");
+    }
     tags
 }
 

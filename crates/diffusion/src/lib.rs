@@ -1,1 +1,5 @@
-//! diffusion (in progress).
+//! Text to waveform: the networks of Mustango and the pipeline that runs them.
+
+pub mod error;
+
+pub use error::{Error, Result};

@@ -17,8 +17,9 @@ import features
 import judge
 import loop
 import model
+from probe import Probe
 from train_text import Text
-from train_unet import alphas_cumprod, full_caption
+from train_unet import Latents, alphas_cumprod, full_caption
 from train_vocoder import load_vae
 from unet import MuNet
 
@@ -90,7 +91,8 @@ def picture(path, rows, title):
 @torch.no_grad()
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("val", "val-prepared", "runs", "out"):
+    for name in ("val", "val-prepared", "val-latents", "corpus", "prepared", "latents", "runs",
+                 "out"):
         parser.add_argument("--" + name)
     parser.add_argument("--count", type=int, default=32)
     parser.add_argument("--steps", type=int, default=25)
@@ -103,17 +105,19 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     unet, state = load_unet(args.runs)
     mean, std = state["latent_stats"]
-    vae, vocoder, text = load_vae(args.runs), judge.load_vocoder(args.runs, args.vocoder), Text.load(args.runs)
+    vae, text = load_vae(args.runs), Text.load(args.runs)
+    vocoder = judge.load_vocoder(args.runs, args.vocoder)
     cfg = vocoder.cfg
     clips = data.Clips(args.val, args.val_prepared)
     picked = [i for i in range(len(clips)) if judge.triads(clips.records[i])][: args.count]
-    waves, silent, plans = [], [], []
+    waves, silent, plans, generated = [], [], [], []
     for at in range(0, len(picked), 8):
         rows = picked[at : at + 8]
         records = [clips.records[i] for i in rows]
         controls = torch.stack([torch.from_numpy(features.control_map(r["plan"])) for r in records])
         prompts = [full_caption(r) for r in records]
         z = sample(unet, text, prompts, controls, args.steps, args.guidance, seed=at)
+        generated.append(z)
         x = vae.decode(z * std[:, None, None] + mean[:, None, None])[:, 0].transpose(1, 2)
         chords = torch.from_numpy(np.stack(
             [features.vocoder_controls(r["plan"]["chords"]) for r in records]))
@@ -131,6 +135,13 @@ def main():
     print("generated", json.dumps(judge.judge(waves, plans)), flush=True)
     print("vocoder without chords", json.dumps(judge.judge(silent, plans)))
     print("floor", json.dumps(judge.judge(waves, plans[1:] + plans[:1])))
+    if args.latents:
+        probe = Probe(Latents(args.corpus, args.prepared, args.latents, (mean, std)))
+        real = Latents(args.val, args.val_prepared, args.val_latents, (mean, std))
+        records, z = [clips.records[i] for i in picked], torch.cat(generated)
+        print("probe, real", probe.scores(torch.stack([real.latent(i) for i in picked]), records))
+        print("probe, generated", probe.scores(z, records))
+        print("probe, floor", probe.scores(z, records[1:] + records[:1]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,184 @@
+//! A cursor over a checkpoint that accounts for every key.
+
+use crate::error::{Error, KeyProblems, Result};
+use crate::source::Source;
+use candle_core::DType;
+use mustool_kernels::cpu::Packed;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Hands out tensors by name and remembers which were asked for.
+///
+/// A missing or mis-shaped key does not stop the loading: zeros take its place, so that
+/// [`Weights::finish`] can list everything that is wrong at once. Nothing may be computed with a
+/// network before `finish` succeeded.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    shared: Arc<Shared>,
+    prefix: String,
+    dtype: DType,
+}
+
+#[derive(Debug)]
+struct Shared {
+    source: Source,
+    ledger: Mutex<Ledger>,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    taken: BTreeMap<String, Vec<usize>>,
+    ignored: BTreeSet<String>,
+    problems: KeyProblems,
+}
+
+impl Weights {
+    /// A cursor at the root. `dtype` is that of the activations: `F32` or `BF16`.
+    pub fn new(source: Source, dtype: DType) -> Self {
+        let shared = Shared { source, ledger: Mutex::default() };
+        Self { shared: Arc::new(shared), prefix: String::new(), dtype }
+    }
+
+    /// A cursor below `name`.
+    pub fn pp(&self, name: impl AsRef<str>) -> Self {
+        Self { prefix: self.full_name(name.as_ref()), ..self.clone() }
+    }
+
+    /// The same cursor for a part of the network that computes in another type.
+    pub fn with_dtype(&self, dtype: DType) -> Self {
+        Self { dtype, ..self.clone() }
+    }
+
+    /// The type of the activations.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        match (self.prefix.is_empty(), name.is_empty()) {
+            (true, _) => name.to_owned(),
+            (false, true) => self.prefix.clone(),
+            (false, false) => format!("{}.{name}", self.prefix),
+        }
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.shared.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The values of a tensor, widened to `f32`; empty when the source is a listing.
+    pub fn values(&self, name: &str, shape: &[usize]) -> Vec<f32> {
+        let name = self.full_name(name);
+        let source = &self.shared.source;
+        let mut ledger = self.ledger();
+        ledger.taken.insert(name.clone(), shape.to_vec());
+        match source.shape(&name, shape) {
+            None => ledger.problems.missing.push((name, shape.to_vec())),
+            Some(found) if found != shape => {
+                ledger.problems.misshaped.push((name, shape.to_vec(), found));
+            }
+            Some(_) => {
+                drop(ledger);
+                if let Some(values) = source.values(&name, shape) {
+                    return values;
+                }
+            }
+        }
+        vec![0.0; shape.iter().product()]
+    }
+
+    /// Whether the checkpoint has a key.
+    pub fn has(&self, name: &str) -> bool {
+        self.shared.source.shape(&self.full_name(name), &[]).is_some()
+    }
+
+    /// Takes a weight and packs it; nothing is packed when the source is a listing.
+    pub(crate) fn packed(
+        &self,
+        name: &str,
+        shape: &[usize],
+        pack: impl FnOnce(&[f32], DType) -> Packed,
+    ) -> Packed {
+        let values = self.values(name, shape);
+        if self.is_listing() {
+            return Packed::linear::<f32>(&[], 0, 0);
+        }
+        pack(&values, self.dtype)
+    }
+
+    /// Whether only names and shapes are wanted.
+    pub fn is_listing(&self) -> bool {
+        self.shared.source.is_listing()
+    }
+
+    /// Declares a key that is known and not used, with its shape for listings.
+    pub fn ignore(&self, name: &str, shape: &[usize]) {
+        let name = self.full_name(name);
+        let mut ledger = self.ledger();
+        if self.is_listing() {
+            ledger.taken.insert(name, shape.to_vec());
+        } else {
+            ledger.ignored.insert(name);
+        }
+    }
+
+    /// Every key asked for so far, with its shape.
+    pub fn taken(&self) -> BTreeMap<String, Vec<usize>> {
+        self.ledger().taken.clone()
+    }
+
+    /// Fails, naming every key, unless the checkpoint and the network agree exactly.
+    pub fn finish(&self) -> Result<()> {
+        let ledger = self.ledger();
+        let mut problems = ledger.problems.clone();
+        problems.unexpected = self
+            .shared
+            .source
+            .names()
+            .into_iter()
+            .filter(|name| !ledger.taken.contains_key(name) && !ledger.ignored.contains(name))
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(Error::Keys(problems)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Source {
+        let tensor = |shape: &[usize]| (shape.to_vec(), vec![1.0; shape.iter().product()]);
+        Source::memory(BTreeMap::from([
+            ("a.weight".to_owned(), tensor(&[2, 3])),
+            ("a.bias".to_owned(), tensor(&[2])),
+            ("buffer".to_owned(), tensor(&[7])),
+        ]))
+    }
+
+    #[test]
+    fn exact_use_of_every_key_passes() {
+        let weights = Weights::new(checkpoint(), DType::F32);
+        assert_eq!(weights.pp("a").values("weight", &[2, 3]).len(), 6);
+        assert_eq!(weights.pp("a").values("bias", &[2]), [1.0, 1.0]);
+        weights.ignore("buffer", &[7]);
+        weights.finish().unwrap();
+    }
+
+    #[test]
+    fn every_problem_is_listed_by_name() {
+        let weights = Weights::new(checkpoint(), DType::F32);
+        weights.pp("a").values("weight", &[3, 2]);
+        weights.pp("b").values("weight", &[4]);
+        let Err(Error::Keys(problems)) = weights.finish() else { panic!("accepted") };
+        assert_eq!(problems.missing, [("b.weight".to_owned(), vec![4])]);
+        assert_eq!(problems.misshaped, [("a.weight".to_owned(), vec![3, 2], vec![2, 3])]);
+        assert_eq!(problems.unexpected, ["a.bias", "buffer"]);
+    }
+
+    #[test]
+    fn a_listing_allocates_nothing() {
+        let weights = Weights::new(Source::listing(), DType::F32);
+        assert!(weights.pp("huge").values("weight", &[1 << 20, 1 << 20]).is_empty());
+        assert_eq!(weights.taken()["huge.weight"], [1 << 20, 1 << 20]);
+    }
+}
