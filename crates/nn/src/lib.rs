@@ -17,6 +17,7 @@ mod linear;
 mod norm;
 pub mod pickle;
 mod source;
+mod upsample;
 mod weights;
 
 pub use activation::{Activation, activate, geglu, softmax};
@@ -30,4 +31,5 @@ pub use linear::Linear;
 pub use mustool_kernels::cpu::Level;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
 pub use source::Source;
+pub use upsample::upsample_nearest;
 pub use weights::Weights;

@@ -1,0 +1,389 @@
+//! What is asked of a model, in one form for flags, lines of JSON and the tags of a finished file.
+//!
+//! The JSON is that of the service's `POST /v1/generations`, with `plan` and `dtype` added and a
+//! path where the service has the id of an upload. Running the request is elsewhere.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use mustool_audio::decode::{self, DecodeLimits};
+use mustool_audio::resample::resample;
+use mustool_diffusion::{AudioSource, Mode, ModelInfo, Request, SchedulerKind};
+use mustool_music::{ChordEvent, Key, Meter, Plan, TEMPO_RANGE_BPM};
+use serde::{Deserialize, Serialize};
+
+use crate::args::{Precision, usage};
+use crate::output::{self, Format};
+
+/// Longest prompt, in characters.
+const MAX_PROMPT_CHARS: usize = 2_000;
+/// Longest negative prompt, in characters.
+const MAX_NEGATIVE_CHARS: usize = 1_000;
+/// Most outputs of one request.
+const MAX_OUTPUTS: usize = 64;
+const MAX_STEPS: usize = 1_000;
+const MAX_GUIDANCE: f64 = 50.0;
+/// Length of a piece if nothing else says it, in seconds.
+const DEFAULT_DURATION_S: f64 = 10.0;
+/// How much of the input `vary` replaces if nothing else says it.
+const DEFAULT_STRENGTH: f64 = 0.6;
+
+/// A request; absent fields are chosen by the model or at random.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) prompt: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) negative_prompt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) duration_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<u64>,
+    #[serde(default = "one")]
+    pub(crate) n: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) guidance_scale: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scheduler: Option<String>,
+    #[serde(default)]
+    pub(crate) controls: Controls,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<Plan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input_audio: Option<InputAudio>,
+    #[serde(default)]
+    pub(crate) output: Format,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dtype: Option<Precision>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Stated facts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Controls {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tempo_bpm: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Key>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) time_signature: Option<Meter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chords: Option<Chords>,
+}
+
+/// Chords as text or as a list of times and symbols.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Chords {
+    Text(String),
+    List(Vec<ChordEvent>),
+}
+
+impl Chords {
+    /// As a line that [`Plan::chords_from_symbols`] reads.
+    fn to_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(events) => events.iter().fold(String::new(), |mut line, event| {
+                let _ = write!(line, "{}@{} ", event.chord, event.time_s);
+                line
+            }),
+        }
+    }
+}
+
+/// A sound to start from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InputAudio {
+    pub(crate) path: PathBuf,
+    #[serde(default)]
+    pub(crate) mode: ModeName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) strength: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) end_s: Option<f64>,
+    /// Of the file's bytes; checked where a finished piece is repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
+}
+
+/// What to do with the input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ModeName {
+    /// The same again, but different by --strength.
+    #[default]
+    Vary,
+    /// Go on where the input ends.
+    Extend,
+    /// Make the part between --from and --to anew.
+    Inpaint,
+    /// Let the end run into the beginning.
+    Loop,
+}
+
+/// What is wrong with a request: a field of the JSON, and what would be right.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) field: &'static str,
+    pub(crate) reason: String,
+}
+
+fn fault<T>(field: &'static str, reason: impl Into<String>) -> Result<T, Fault> {
+    let reason = reason.into();
+    Err(Fault { field, reason })
+}
+
+fn within(field: &'static str, value: f64, (min, max): (f64, f64)) -> Result<(), Fault> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    fault(field, format!("{value} is outside {min} to {max}"))
+}
+
+fn text(field: &'static str, text: &str, max_chars: usize) -> Result<(), Fault> {
+    let chars = text.chars().count();
+    if chars > max_chars {
+        return fault(field, format!("{chars} characters; at most {max_chars} are read, shorten it"));
+    }
+    if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        return fault(field, "there are control characters in it; remove them");
+    }
+    Ok(())
+}
+
+impl Settings {
+    /// Fills in the seed, the length and the number type, so that the request can be repeated.
+    /// The length of an input is looked up, which reads the file.
+    pub(crate) fn resolve(&mut self, precision: Precision) -> Option<u64> {
+        self.dtype = self.dtype.or(Some(precision));
+        let plan_s = self.plan.as_ref().map(|plan| plan.duration_s);
+        if self.input_audio.is_none() {
+            self.duration_s = self.duration_s.or(plan_s).or(Some(DEFAULT_DURATION_S));
+        }
+        if self.seed.is_some() {
+            return None;
+        }
+        self.seed = Some(random_seed());
+        self.seed
+    }
+
+    /// Checks everything that can be checked without reading other files.
+    pub(crate) fn validate(&self, info: &ModelInfo) -> Result<(), Fault> {
+        if self.prompt.trim().is_empty() {
+            return fault("prompt", "it is empty; say what the music should sound like");
+        }
+        text("prompt", &self.prompt, MAX_PROMPT_CHARS)?;
+        text("negative_prompt", &self.negative_prompt, MAX_NEGATIVE_CHARS)?;
+        if !(1..=MAX_OUTPUTS).contains(&self.n) {
+            return fault("n", format!("{} is outside 1 to {MAX_OUTPUTS}", self.n));
+        }
+        if let Some(duration_s) = self.duration_s {
+            check_duration(duration_s, info)?;
+        }
+        if let Some(steps) = self.steps.filter(|steps| !(1..=MAX_STEPS).contains(steps)) {
+            return fault("steps", format!("{steps} is outside 1 to {MAX_STEPS}"));
+        }
+        if let Some(guidance_scale) = self.guidance_scale {
+            within("guidance_scale", guidance_scale, (0.0, MAX_GUIDANCE))?;
+        }
+        self.scheduler_kind()?;
+        self.output.validate()?;
+        self.check_music()?;
+        match &self.input_audio {
+            Some(input) => input.mode(None).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn check_music(&self) -> Result<(), Fault> {
+        let Controls { tempo_bpm, time_signature, chords, .. } = &self.controls;
+        if let Some(tempo_bpm) = *tempo_bpm {
+            within("tempo_bpm", tempo_bpm, TEMPO_RANGE_BPM)?;
+        }
+        if let Some(chords) = chords {
+            let meter = time_signature.unwrap_or_default();
+            let duration_s = self.duration_s.unwrap_or(DEFAULT_DURATION_S);
+            let grid = Plan::steady(tempo_bpm.unwrap_or(120.0), meter, duration_s);
+            match grid.chords_from_symbols(&chords.to_text()) {
+                Ok(events) if events.is_empty() => {
+                    return fault("chords", "there is no chord in it; write for example \"Am F C G\"");
+                }
+                Ok(_) => {}
+                Err(error) => return fault("chords", error.to_string()),
+            }
+        }
+        let Some(plan) = &self.plan else {
+            return Ok(());
+        };
+        if let Err(error) = plan.validate() {
+            return fault("plan", error.to_string());
+        }
+        if self.duration_s.is_some_and(|duration_s| duration_s > plan.duration_s) {
+            let plan_s = plan.duration_s;
+            return fault("duration_s", format!("the plan lasts only {plan_s} s; ask for no more"));
+        }
+        if self.controls != Controls::default() {
+            return fault("plan", "tempo, key, metre and chords belong inside the plan; edit it there");
+        }
+        Ok(())
+    }
+
+    fn scheduler_kind(&self) -> Result<Option<SchedulerKind>, Fault> {
+        let Some(name) = &self.scheduler else {
+            return Ok(None);
+        };
+        let kind = name.parse::<SchedulerKind>();
+        kind.map(Some).or_else(|_| {
+            fault("scheduler", format!("there is no {name:?}; there are ddpm, ddim and dpm++2m"))
+        })
+    }
+
+    /// The request as the pipeline takes it. Reads the input, and notes its checksum and the
+    /// length that follows from it.
+    pub(crate) fn to_request(&mut self, info: &ModelInfo) -> anyhow::Result<Result<Request, Fault>> {
+        let source = match &mut self.input_audio {
+            Some(input) => match input.open(info)? {
+                Ok(source) => Some(source),
+                Err(fault) => return Ok(Err(fault)),
+            },
+            None => None,
+        };
+        if let Some(source) = &source {
+            let input_s = source.waveform.duration_s();
+            let default_s = match source.mode {
+                Mode::Extend { .. } => (input_s + DEFAULT_DURATION_S).min(info.max_duration_s),
+                _ => input_s,
+            };
+            self.duration_s = self.duration_s.or(Some(default_s));
+        }
+        Ok(self.checked_request(source, info))
+    }
+
+    fn checked_request(&self, source: Option<AudioSource>, info: &ModelInfo) -> Result<Request, Fault> {
+        let duration_s = self.duration_s.unwrap_or(DEFAULT_DURATION_S);
+        check_duration(duration_s, info)?;
+        let plan = self.plan.as_ref().map(|plan| match duration_s < plan.duration_s {
+            true => plan.crop(0.0, duration_s),
+            false => plan.clone(),
+        });
+        Ok(Request {
+            prompt: self.prompt.clone(),
+            negative_prompt: self.negative_prompt.clone(),
+            plan,
+            tempo_bpm: self.controls.tempo_bpm,
+            key: self.controls.key,
+            meter: self.controls.time_signature,
+            chords: self.controls.chords.as_ref().map(Chords::to_text),
+            duration_s,
+            seed: self.seed.unwrap_or(0),
+            num_outputs: self.n,
+            num_inference_steps: self.steps,
+            guidance_scale: self.guidance_scale,
+            scheduler: self.scheduler_kind()?,
+            source,
+        })
+    }
+}
+
+fn check_duration(duration_s: f64, info: &ModelInfo) -> Result<(), Fault> {
+    let max_s = info.max_duration_s;
+    if duration_s > 0.0 && duration_s <= max_s {
+        return Ok(());
+    }
+    let id = &info.id;
+    fault("duration_s", format!("{duration_s} s cannot be made; {id} makes more than 0 and at most {max_s} s"))
+}
+
+impl InputAudio {
+    /// The mode with its numbers; `input_s` is the length of the input, once known.
+    fn mode(&self, input_s: Option<f64>) -> Result<Mode, Fault> {
+        if self.strength.is_some() && self.mode != ModeName::Vary {
+            return fault("strength", "it belongs to the mode vary only; leave it out");
+        }
+        if self.mode != ModeName::Inpaint && (self.start_s.is_some() || self.end_s.is_some()) {
+            let field = if self.start_s.is_some() { "start_s" } else { "end_s" };
+            return fault(field, "it belongs to the mode inpaint only; leave it out");
+        }
+        match self.mode {
+            ModeName::Vary => {
+                let strength = self.strength.unwrap_or(DEFAULT_STRENGTH);
+                within("strength", strength, (0.0, 1.0))?;
+                Ok(Mode::Vary { strength })
+            }
+            ModeName::Extend => Ok(Mode::Extend {}),
+            ModeName::Loop => Ok(Mode::Loop),
+            ModeName::Inpaint => {
+                let Some(start_s) = self.start_s else {
+                    return fault("start_s", "inpaint needs it: the second where the new part begins");
+                };
+                let Some(end_s) = self.end_s else {
+                    return fault("end_s", "inpaint needs it: the second where the new part ends");
+                };
+                let limit_s = input_s.unwrap_or(f64::MAX);
+                within("start_s", start_s, (0.0, limit_s))?;
+                if !(end_s > start_s && end_s <= limit_s) {
+                    let wanted = format!("the new part ends after {start_s} s and inside the input");
+                    return fault("end_s", format!("{end_s} s cannot be: {wanted}"));
+                }
+                Ok(Mode::Inpaint { start_s, end_s })
+            }
+        }
+    }
+
+    /// Reads the sound, in mono and at the model's rate.
+    fn open(&mut self, info: &ModelInfo) -> anyhow::Result<Result<AudioSource, Fault>> {
+        let bytes = read_limited(&self.path, DecodeLimits::default().max_bytes, "--input")?;
+        let sha256 = output::sha256(&bytes);
+        let shown = self.path.display();
+        if self.sha256.as_ref().is_some_and(|noted| *noted != sha256) {
+            return Err(usage(format!(
+                "--input: {shown} is not the file that the piece was made from; name that one"
+            )));
+        }
+        let waveform = decode::from_bytes(&self.path, bytes, &DecodeLimits::default())
+            .map_err(|error| usage(format!("--input: {error}")))?;
+        let waveform = resample(&waveform.to_mono(), info.sample_rate)
+            .with_context(|| format!("--input: cannot resample {shown}"))?;
+        self.sha256 = Some(sha256);
+        Ok(self.mode(Some(waveform.duration_s())).map(|mode| AudioSource { waveform, mode }))
+    }
+}
+
+/// Reads a whole file of at most `max_bytes`; `flag` is what to name if that is impossible.
+pub(crate) fn read_limited(path: &Path, max_bytes: u64, flag: &str) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| usage(format!("{flag}: cannot read {}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(max_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > max_bytes {
+        let shown = path.display();
+        return Err(usage(format!("{flag}: {shown} has more than {max_bytes} bytes; use a shorter file")));
+    }
+    Ok(bytes)
+}
+
+/// Reads a plan that somebody wrote or edited.
+pub(crate) fn read_plan(path: &Path) -> anyhow::Result<Plan> {
+    let bytes = read_limited(path, 1 << 20, "--plan")?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| usage(format!("--plan: {} is not a plan: {error}", path.display())))
+}
+
+/// A seed short enough to be typed again.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() >> 32
+}

@@ -1,0 +1,1 @@
+//! Beats and chords as the networks hear them.
