@@ -126,7 +126,7 @@ impl ModelArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ControlArgs {
     /// Tempo in felt beats per minute, 20 to 400.
-    #[arg(long, value_name = "BPM")]
+    #[arg(long, value_name = "BPM", allow_negative_numbers = true)]
     pub(crate) bpm: Option<f64>,
     /// Key, as "A minor", "Am", "F#:maj" or "D dorian".
     #[arg(long)]

@@ -6,18 +6,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use mustool_audio::wav::{self, SampleFormat};
 use mustool_audio::{Tags, file};
 use mustool_composer::{Composer, Corpus, Score, SoundBank, Split, Style, midi, render};
 use mustool_music::Plan;
+
+use crate::terminal;
 
 /// Where Debian's `fluid-soundfont-gm` puts the soundfont.
 const USUAL_SOUNDFONT: &str = "/usr/share/sounds/sf2/FluidR3_GM.sf2";
 
 /// Compose music from a seed, with exact annotations, or render a plan.
 #[derive(Debug, clap::Args)]
-pub struct Compose {
+pub(crate) struct Compose {
     /// Seed; the same seed gives the same music.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -57,7 +58,7 @@ pub struct Compose {
 }
 
 /// Runs the command.
-pub fn run(args: Compose) -> anyhow::Result<()> {
+pub(crate) fn run(args: Compose) -> anyhow::Result<()> {
     let bank = SoundBank::open(&args.soundfont, args.sample_rate).context(
         "no sounds to play with: install Debian's fluid-soundfont-gm or name a file with --soundfont",
     )?;
@@ -85,14 +86,12 @@ fn write_corpus(args: &Compose, folder: &Path, bank: &SoundBank) -> anyhow::Resu
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let num_threads = args.threads.unwrap_or_else(cores);
-    let bar = ProgressBar::new(args.num_clips).with_style(
-        ProgressStyle::with_template("{bar:40} {pos}/{len} clips, {per_sec}, {eta} left")
-            .expect("the template is well-formed"),
-    );
+    let bar = terminal::progress_bar("{bar:40} {pos}/{len} clips, {per_sec}, {eta} left");
+    bar.set_length(args.num_clips);
     corpus
         .write(folder, args.num_clips, bank, num_threads, |done| {
             bar.set_position(done);
-            true
+            !terminal::interrupted()
         })
         .with_context(|| format!("cannot finish the corpus in {}", folder.display()))?;
     bar.finish();

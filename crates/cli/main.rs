@@ -10,10 +10,12 @@ mod convert;
 mod doctor;
 mod generate;
 mod info;
+mod jobs;
 mod models;
 mod output;
 mod plan;
 mod request;
+mod source;
 mod terminal;
 
 use std::process::ExitCode;

@@ -4,18 +4,15 @@
 //! path where the service has the id of an upload. Running the request is elsewhere.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context;
-use clap::ValueEnum;
-use mustool_audio::decode::{self, DecodeLimits};
-use mustool_audio::resample::resample;
 use mustool_diffusion::{AudioSource, Mode, ModelInfo, Request, SchedulerKind};
 use mustool_music::{ChordEvent, Key, Meter, Plan, TEMPO_RANGE_BPM};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Precision, usage};
-use crate::output::{self, Format};
+use crate::output::Format;
+use crate::source::{InputAudio, read_limited};
 
 /// Longest prompt, in characters.
 const MAX_PROMPT_CHARS: usize = 2_000;
@@ -25,10 +22,10 @@ const MAX_NEGATIVE_CHARS: usize = 1_000;
 const MAX_OUTPUTS: usize = 64;
 const MAX_STEPS: usize = 1_000;
 const MAX_GUIDANCE: f64 = 50.0;
+/// Shortest piece, in seconds.
+const MIN_DURATION_S: f64 = 1.0;
 /// Length of a piece if nothing else says it, in seconds.
 const DEFAULT_DURATION_S: f64 = 10.0;
-/// How much of the input `vary` replaces if nothing else says it.
-const DEFAULT_STRENGTH: f64 = 0.6;
 
 /// A request; absent fields are chosen by the model or at random.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,39 +97,6 @@ impl Chords {
     }
 }
 
-/// A sound to start from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct InputAudio {
-    pub(crate) path: PathBuf,
-    #[serde(default)]
-    pub(crate) mode: ModeName,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) strength: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) start_s: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) end_s: Option<f64>,
-    /// Of the file's bytes; checked where a finished piece is repeated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sha256: Option<String>,
-}
-
-/// What to do with the input.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ModeName {
-    /// The same again, but different by --strength.
-    #[default]
-    Vary,
-    /// Go on where the input ends.
-    Extend,
-    /// Make the part between --from and --to anew.
-    Inpaint,
-    /// Let the end run into the beginning.
-    Loop,
-}
-
 /// What is wrong with a request: a field of the JSON, and what would be right.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Fault {
@@ -140,12 +104,22 @@ pub(crate) struct Fault {
     pub(crate) reason: String,
 }
 
-fn fault<T>(field: &'static str, reason: impl Into<String>) -> Result<T, Fault> {
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.reason)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A [`Fault`].
+pub(crate) fn fault<T>(field: &'static str, reason: impl Into<String>) -> Result<T, Fault> {
     let reason = reason.into();
     Err(Fault { field, reason })
 }
 
-fn within(field: &'static str, value: f64, (min, max): (f64, f64)) -> Result<(), Fault> {
+/// Refuses a number outside a range, and NaN.
+pub(crate) fn within(field: &'static str, value: f64, (min, max): (f64, f64)) -> Result<(), Fault> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
@@ -155,7 +129,10 @@ fn within(field: &'static str, value: f64, (min, max): (f64, f64)) -> Result<(),
 fn text(field: &'static str, text: &str, max_chars: usize) -> Result<(), Fault> {
     let chars = text.chars().count();
     if chars > max_chars {
-        return fault(field, format!("{chars} characters; at most {max_chars} are read, shorten it"));
+        return fault(
+            field,
+            format!("{chars} characters; at most {max_chars} are read, shorten it"),
+        );
     }
     if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
         return fault(field, "there are control characters in it; remove them");
@@ -164,25 +141,43 @@ fn text(field: &'static str, text: &str, max_chars: usize) -> Result<(), Fault> 
 }
 
 impl Settings {
+    /// A prompt, and everything else left open.
+    pub(crate) fn of_prompt(prompt: String) -> Self {
+        Self {
+            prompt,
+            negative_prompt: String::new(),
+            duration_s: None,
+            seed: None,
+            n: 1,
+            steps: None,
+            guidance_scale: None,
+            scheduler: None,
+            controls: Controls::default(),
+            plan: None,
+            input_audio: None,
+            output: Format::default(),
+            dtype: None,
+        }
+    }
+
     /// Fills in the seed, the length and the number type, so that the request can be repeated.
-    /// The length of an input is looked up, which reads the file.
-    pub(crate) fn resolve(&mut self, precision: Precision) -> Option<u64> {
+    /// The length of a piece that starts from an input is known only when that is read.
+    pub(crate) fn resolve(&mut self, precision: Precision) {
         self.dtype = self.dtype.or(Some(precision));
         let plan_s = self.plan.as_ref().map(|plan| plan.duration_s);
         if self.input_audio.is_none() {
             self.duration_s = self.duration_s.or(plan_s).or(Some(DEFAULT_DURATION_S));
         }
-        if self.seed.is_some() {
-            return None;
-        }
-        self.seed = Some(random_seed());
-        self.seed
+        self.seed = self.seed.or_else(|| Some(random_seed()));
     }
 
     /// Checks everything that can be checked without reading other files.
     pub(crate) fn validate(&self, info: &ModelInfo) -> Result<(), Fault> {
         if self.prompt.trim().is_empty() {
-            return fault("prompt", "it is empty; say what the music should sound like");
+            return fault(
+                "prompt",
+                "it is empty; say what the music should sound like",
+            );
         }
         text("prompt", &self.prompt, MAX_PROMPT_CHARS)?;
         text("negative_prompt", &self.negative_prompt, MAX_NEGATIVE_CHARS)?;
@@ -208,7 +203,12 @@ impl Settings {
     }
 
     fn check_music(&self) -> Result<(), Fault> {
-        let Controls { tempo_bpm, time_signature, chords, .. } = &self.controls;
+        let Controls {
+            tempo_bpm,
+            time_signature,
+            chords,
+            ..
+        } = &self.controls;
         if let Some(tempo_bpm) = *tempo_bpm {
             within("tempo_bpm", tempo_bpm, TEMPO_RANGE_BPM)?;
         }
@@ -218,7 +218,10 @@ impl Settings {
             let grid = Plan::steady(tempo_bpm.unwrap_or(120.0), meter, duration_s);
             match grid.chords_from_symbols(&chords.to_text()) {
                 Ok(events) if events.is_empty() => {
-                    return fault("chords", "there is no chord in it; write for example \"Am F C G\"");
+                    return fault(
+                        "chords",
+                        "there is no chord in it; write for example \"Am F C G\"",
+                    );
                 }
                 Ok(_) => {}
                 Err(error) => return fault("chords", error.to_string()),
@@ -230,12 +233,21 @@ impl Settings {
         if let Err(error) = plan.validate() {
             return fault("plan", error.to_string());
         }
-        if self.duration_s.is_some_and(|duration_s| duration_s > plan.duration_s) {
+        if self
+            .duration_s
+            .is_some_and(|duration_s| duration_s > plan.duration_s)
+        {
             let plan_s = plan.duration_s;
-            return fault("duration_s", format!("the plan lasts only {plan_s} s; ask for no more"));
+            return fault(
+                "duration_s",
+                format!("the plan lasts only {plan_s} s; ask for no more"),
+            );
         }
         if self.controls != Controls::default() {
-            return fault("plan", "tempo, key, metre and chords belong inside the plan; edit it there");
+            return fault(
+                "plan",
+                "tempo, key, metre and chords belong inside the plan; edit it there",
+            );
         }
         Ok(())
     }
@@ -246,20 +258,21 @@ impl Settings {
         };
         let kind = name.parse::<SchedulerKind>();
         kind.map(Some).or_else(|_| {
-            fault("scheduler", format!("there is no {name:?}; there are ddpm, ddim and dpm++2m"))
+            fault(
+                "scheduler",
+                format!("there is no {name:?}; there are ddpm, ddim and dpm++2m"),
+            )
         })
     }
 
     /// The request as the pipeline takes it. Reads the input, and notes its checksum and the
-    /// length that follows from it.
-    pub(crate) fn to_request(&mut self, info: &ModelInfo) -> anyhow::Result<Result<Request, Fault>> {
-        let source = match &mut self.input_audio {
-            Some(input) => match input.open(info)? {
-                Ok(source) => Some(source),
-                Err(fault) => return Ok(Err(fault)),
-            },
-            None => None,
-        };
+    /// length that follows from it. A [`Fault`] is in the error where the request is wrong.
+    pub(crate) fn to_request(&mut self, info: &ModelInfo) -> anyhow::Result<Request> {
+        let source = self
+            .input_audio
+            .as_mut()
+            .map(|input| input.open(info))
+            .transpose()?;
         if let Some(source) = &source {
             let input_s = source.waveform.duration_s();
             let default_s = match source.mode {
@@ -268,16 +281,23 @@ impl Settings {
             };
             self.duration_s = self.duration_s.or(Some(default_s));
         }
-        Ok(self.checked_request(source, info))
+        Ok(self.checked_request(source, info)?)
     }
 
-    fn checked_request(&self, source: Option<AudioSource>, info: &ModelInfo) -> Result<Request, Fault> {
+    fn checked_request(
+        &self,
+        source: Option<AudioSource>,
+        info: &ModelInfo,
+    ) -> Result<Request, Fault> {
         let duration_s = self.duration_s.unwrap_or(DEFAULT_DURATION_S);
         check_duration(duration_s, info)?;
-        let plan = self.plan.as_ref().map(|plan| match duration_s < plan.duration_s {
-            true => plan.crop(0.0, duration_s),
-            false => plan.clone(),
-        });
+        let plan = self
+            .plan
+            .as_ref()
+            .map(|plan| match duration_s < plan.duration_s {
+                true => plan.crop(0.0, duration_s),
+                false => plan.clone(),
+            });
         Ok(Request {
             prompt: self.prompt.clone(),
             negative_prompt: self.negative_prompt.clone(),
@@ -299,80 +319,15 @@ impl Settings {
 
 fn check_duration(duration_s: f64, info: &ModelInfo) -> Result<(), Fault> {
     let max_s = info.max_duration_s;
-    if duration_s > 0.0 && duration_s <= max_s {
+    if (MIN_DURATION_S..=max_s).contains(&duration_s) {
         return Ok(());
     }
     let id = &info.id;
-    fault("duration_s", format!("{duration_s} s cannot be made; {id} makes more than 0 and at most {max_s} s"))
-}
-
-impl InputAudio {
-    /// The mode with its numbers; `input_s` is the length of the input, once known.
-    fn mode(&self, input_s: Option<f64>) -> Result<Mode, Fault> {
-        if self.strength.is_some() && self.mode != ModeName::Vary {
-            return fault("strength", "it belongs to the mode vary only; leave it out");
-        }
-        if self.mode != ModeName::Inpaint && (self.start_s.is_some() || self.end_s.is_some()) {
-            let field = if self.start_s.is_some() { "start_s" } else { "end_s" };
-            return fault(field, "it belongs to the mode inpaint only; leave it out");
-        }
-        match self.mode {
-            ModeName::Vary => {
-                let strength = self.strength.unwrap_or(DEFAULT_STRENGTH);
-                within("strength", strength, (0.0, 1.0))?;
-                Ok(Mode::Vary { strength })
-            }
-            ModeName::Extend => Ok(Mode::Extend {}),
-            ModeName::Loop => Ok(Mode::Loop),
-            ModeName::Inpaint => {
-                let Some(start_s) = self.start_s else {
-                    return fault("start_s", "inpaint needs it: the second where the new part begins");
-                };
-                let Some(end_s) = self.end_s else {
-                    return fault("end_s", "inpaint needs it: the second where the new part ends");
-                };
-                let limit_s = input_s.unwrap_or(f64::MAX);
-                within("start_s", start_s, (0.0, limit_s))?;
-                if !(end_s > start_s && end_s <= limit_s) {
-                    let wanted = format!("the new part ends after {start_s} s and inside the input");
-                    return fault("end_s", format!("{end_s} s cannot be: {wanted}"));
-                }
-                Ok(Mode::Inpaint { start_s, end_s })
-            }
-        }
-    }
-
-    /// Reads the sound, in mono and at the model's rate.
-    fn open(&mut self, info: &ModelInfo) -> anyhow::Result<Result<AudioSource, Fault>> {
-        let bytes = read_limited(&self.path, DecodeLimits::default().max_bytes, "--input")?;
-        let sha256 = output::sha256(&bytes);
-        let shown = self.path.display();
-        if self.sha256.as_ref().is_some_and(|noted| *noted != sha256) {
-            return Err(usage(format!(
-                "--input: {shown} is not the file that the piece was made from; name that one"
-            )));
-        }
-        let waveform = decode::from_bytes(&self.path, bytes, &DecodeLimits::default())
-            .map_err(|error| usage(format!("--input: {error}")))?;
-        let waveform = resample(&waveform.to_mono(), info.sample_rate)
-            .with_context(|| format!("--input: cannot resample {shown}"))?;
-        self.sha256 = Some(sha256);
-        Ok(self.mode(Some(waveform.duration_s())).map(|mode| AudioSource { waveform, mode }))
-    }
-}
-
-/// Reads a whole file of at most `max_bytes`; `flag` is what to name if that is impossible.
-pub(crate) fn read_limited(path: &Path, max_bytes: u64, flag: &str) -> anyhow::Result<Vec<u8>> {
-    use std::io::Read;
-    let failed = |error: std::io::Error| usage(format!("{flag}: cannot read {}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(max_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > max_bytes {
-        let shown = path.display();
-        return Err(usage(format!("{flag}: {shown} has more than {max_bytes} bytes; use a shorter file")));
-    }
-    Ok(bytes)
+    let wanted = format!("{id} makes at least {MIN_DURATION_S} and at most {max_s} s");
+    fault(
+        "duration_s",
+        format!("{duration_s} s cannot be made; {wanted}"),
+    )
 }
 
 /// Reads a plan that somebody wrote or edited.
@@ -385,5 +340,8 @@ pub(crate) fn read_plan(path: &Path) -> anyhow::Result<Plan> {
 /// A seed short enough to be typed again.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() >> 32
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+        >> 32
 }

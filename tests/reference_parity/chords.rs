@@ -47,8 +47,13 @@ fn greedy_writes_the_same_ids() {
 #[test]
 fn beam_search_finds_the_same_text_and_score() {
     let golden = golden();
-    let search = BeamSearch { max_length: 48, ..BeamSearch::default() };
-    let found = model().beam_search(&golden.token_batch(""), &search).unwrap();
+    let search = BeamSearch {
+        max_length: 48,
+        ..BeamSearch::default()
+    };
+    let found = model()
+        .beam_search(&golden.token_batch(""), &search)
+        .unwrap();
     assert_eq!(found.ids, golden.ids("beam5_ids")[0]);
     let expected = golden.get("beam5_sequence_score").1;
     assert_values(&[found.score], expected, "beam5_sequence_score", TOLERANCE);

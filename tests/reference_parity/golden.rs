@@ -37,9 +37,10 @@ pub fn weights(name: &str) -> Weights {
 /// The part of a fixture's weights whose names begin so, without that beginning: with it,
 /// `Weights::finish` speaks about one network of a file that holds several.
 pub fn weights_below(name: &str, prefix: &str) -> Weights {
-    let part = Golden::load(name).0.into_iter().filter_map(|(key, value)| {
-        key.strip_prefix(prefix).map(|key| (key.to_owned(), value))
-    });
+    let part = Golden::load(name)
+        .0
+        .into_iter()
+        .filter_map(|(key, value)| key.strip_prefix(prefix).map(|key| (key.to_owned(), value)));
     Weights::new(Source::memory(part.collect()), DType::F32)
 }
 
@@ -76,7 +77,10 @@ impl Golden {
     pub fn ids(&self, key: &str) -> Vec<Vec<u32>> {
         let (shape, values) = self.get(key);
         let tokens = shape[shape.len() - 1];
-        values.chunks(tokens).map(|row| row.iter().map(|&id| id as u32).collect()).collect()
+        values
+            .chunks(tokens)
+            .map(|row| row.iter().map(|&id| id as u32).collect())
+            .collect()
     }
 
     /// `input_ids` and `attention_mask`, with a prefix to both names.
@@ -103,9 +107,15 @@ pub fn assert_values(actual: &[f32], expected: &[f32], what: &str, tolerance: f3
     let mut largest = 0.0f32;
     for (i, (a, e)) in actual.iter().zip(expected).enumerate() {
         let difference = (a - e).abs();
-        assert!(difference <= tolerance, "{what}[{i}]: {a}, not {e} (± {tolerance})");
+        assert!(
+            difference <= tolerance,
+            "{what}[{i}]: {a}, not {e} (± {tolerance})"
+        );
         largest = largest.max(difference);
     }
-    assert!(expected.iter().any(|&e| e != 0.0), "{what}: nothing to compare");
+    assert!(
+        expected.iter().any(|&e| e != 0.0),
+        "{what}: nothing to compare"
+    );
     eprintln!("{what}: largest difference {largest:e}");
 }

@@ -5,6 +5,15 @@
 
 mod beats;
 mod chords;
+mod default_model;
+mod end_to_end;
 mod features;
 mod golden;
+mod hifigan;
+mod keys;
+mod layout;
+mod mel;
+mod munet;
+mod scheduler;
 mod t5_encoder;
+mod vae;

@@ -52,7 +52,10 @@ fn chord_frames(plan: &Plan, frames: usize, frame_s: f64) -> Vec<Sounding> {
     let mut sounding = vec![Sounding::default(); frames];
     let first_frame = |t: f64| ((t / frame_s - 1e-6).ceil().max(0.0) as usize).min(frames);
     for (i, event) in plan.chords.iter().enumerate() {
-        let end = plan.chords.get(i + 1).map_or(frames, |next| first_frame(next.time_s));
+        let end = plan
+            .chords
+            .get(i + 1)
+            .map_or(frames, |next| first_frame(next.time_s));
         let start = first_frame(event.time_s).min(end);
         sounding[start..end].fill(Sounding::of(&event.chord));
     }
@@ -65,7 +68,9 @@ pub fn vocoder_controls(plan: &Plan, frames: usize, grid: &Grid) -> Vec<f32> {
         .iter()
         .flat_map(|s| {
             let bass = s.bass;
-            s.tones.into_iter().chain((0..12).map(move |i| f32::from(u8::from(bass == Some(i)))))
+            s.tones
+                .into_iter()
+                .chain((0..12).map(move |i| f32::from(u8::from(bass == Some(i)))))
         })
         .collect()
 }
@@ -120,11 +125,15 @@ pub fn control_map(plan: &Plan, cells: usize, grid: &Grid) -> Vec<f32> {
         set(cell, 8, sin as f32);
         set(cell, 9, cos as f32);
         set(cell, 12, 1.0);
-        set(cell, 13, match per_bar {
-            3 => 1.0,
-            2 => -1.0,
-            _ => 0.0,
-        });
+        set(
+            cell,
+            13,
+            match per_bar {
+                3 => 1.0,
+                2 => -1.0,
+                _ => 0.0,
+            },
+        );
     }
     for beat in plan.beats.iter().filter(|beat| beat.time_s >= 0.0) {
         let cell = cell_of(beat.time_s);
@@ -158,7 +167,12 @@ mod tests {
     use super::*;
     use mustool_music::Meter;
 
-    const GRID: Grid = Grid { frame_s: 0.01, downscale: 8, num_bands: 96, lowest_midi: 31 };
+    const GRID: Grid = Grid {
+        frame_s: 0.01,
+        downscale: 8,
+        num_bands: 96,
+        lowest_midi: 31,
+    };
 
     fn plan(chords: &str) -> Plan {
         let mut plan = Plan::steady(120.0, Meter::FOUR_FOUR, 5.12);
@@ -206,6 +220,10 @@ mod tests {
         silent.chords.clear();
         silent.beats.clear();
         assert!(control_map(&silent, 16, &GRID).iter().all(|&x| x == 0.0));
-        assert!(vocoder_controls(&silent, 100, &GRID).iter().all(|&x| x == 0.0));
+        assert!(
+            vocoder_controls(&silent, 100, &GRID)
+                .iter()
+                .all(|&x| x == 0.0)
+        );
     }
 }

@@ -39,7 +39,9 @@ impl HifiGanConfig {
         let pairs = self.upsample_rates.iter().zip(&self.upsample_kernel_sizes);
         let fits = (1..=8).contains(&stages)
             && self.upsample_kernel_sizes.len() == stages
-            && pairs.clone().all(|(&rate, &kernel)| (1..=64).contains(&rate) && kernel >= rate)
+            && pairs
+                .clone()
+                .all(|(&rate, &kernel)| (1..=64).contains(&rate) && kernel >= rate)
             && self.upsample_initial_channel.is_power_of_two()
             && (self.upsample_initial_channel >> stages) > 0
             && !self.resblock_kernel_sizes.is_empty()
@@ -48,7 +50,10 @@ impl HifiGanConfig {
             return Ok(());
         }
         let file = "hifigan_config.json".to_owned();
-        Err(Error::Config { file, reason: format!("impossible sizes: {self:?}") })
+        Err(Error::Config {
+            file,
+            reason: format!("impossible sizes: {self:?}"),
+        })
     }
 }
 
@@ -62,10 +67,20 @@ struct ResBlock {
 impl ResBlock {
     fn new(dim: usize, kernel: usize, dilations: &[usize], weights: &Weights) -> Self {
         let conv = |name: &str, i: usize, dilation: usize| {
-            Conv1d::new(dim, dim, kernel, dilation, &weights.pp(format!("{name}.{i}")))
+            Conv1d::new(
+                dim,
+                dim,
+                kernel,
+                dilation,
+                &weights.pp(format!("{name}.{i}")),
+            )
         };
         Self {
-            convs1: dilations.iter().enumerate().map(|(i, &d)| conv("convs1", i, d)).collect(),
+            convs1: dilations
+                .iter()
+                .enumerate()
+                .map(|(i, &d)| conv("convs1", i, d))
+                .collect(),
             convs2: (0..dilations.len()).map(|i| conv("convs2", i, 1)).collect(),
         }
     }
@@ -102,7 +117,10 @@ impl HifiGan {
             let weights_up = weights.pp(format!("ups.{stage}"));
             let up = ConvTranspose1d::new(dim, dim / 2, kernel, rate, &weights_up);
             dim /= 2;
-            let kernels = cfg.resblock_kernel_sizes.iter().zip(&cfg.resblock_dilation_sizes);
+            let kernels = cfg
+                .resblock_kernel_sizes
+                .iter()
+                .zip(&cfg.resblock_dilation_sizes);
             let resblocks = kernels
                 .enumerate()
                 .map(|(i, (&kernel, dilations))| {
@@ -113,7 +131,12 @@ impl HifiGan {
             stages.push((up, resblocks));
         }
         let conv_post = Conv1d::new(dim, 1, 7, 1, &weights.pp("conv_post"));
-        Ok(Self { conv_pre, stages, conv_post, dtype: weights.dtype() })
+        Ok(Self {
+            conv_pre,
+            stages,
+            conv_post,
+            dtype: weights.dtype(),
+        })
     }
 
     /// `mel`: natural-log mel `[batch, frames, num_mels]` → samples in −1..1, `[batch, samples]`,
@@ -133,7 +156,9 @@ impl HifiGan {
             let sum = sum.expect("`validate` asks for a residual block");
             x = (sum / resblocks.len() as f64)?;
         }
-        let y = self.conv_post.forward(&activate(&x, Activation::LeakyRelu(0.01))?)?;
+        let y = self
+            .conv_post
+            .forward(&activate(&x, Activation::LeakyRelu(0.01))?)?;
         let y = activate(&y.to_dtype(DType::F32)?, Activation::Tanh)?;
         Ok(y.squeeze(2)?)
     }

@@ -4,16 +4,30 @@
 //! network is a struct whose fields are its architecture and its checkpoint's keys.
 //! Not here: writing files (`mustool-audio`), training, music analysis.
 
+pub mod beats;
+pub mod chords;
 pub mod controls;
+pub mod deberta;
 pub mod error;
-pub mod t5;
-mod tokens;
+pub mod features;
 pub mod hifigan;
+mod model_files;
 pub mod munet;
 pub mod noise;
+mod pipeline;
+mod planner;
+mod request;
+mod sampler;
 pub mod scheduler;
+pub mod t5;
+mod tokens;
 pub mod vae;
 pub mod vocos;
 
 pub use error::{Error, Result};
+pub use pipeline::{ModelInfo, Pipeline};
+pub use request::{
+    AudioSource, MAX_OUTPUTS, MAX_PROMPT_CHARS, Mode, Output, Progress, Request, Stage,
+};
+pub use scheduler::SchedulerKind;
 pub use tokens::{MAX_TOKENS, TokenBatch};

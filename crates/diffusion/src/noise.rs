@@ -28,7 +28,9 @@ impl Noise {
             Purpose::Plan => 2,
             Purpose::Step(step) => 3 + u64::from(step),
         };
-        Self { key: mix(mix(mix(seed) ^ sample.wrapping_mul(GOLDEN)).wrapping_add(purpose)) }
+        Self {
+            key: mix(mix(mix(seed) ^ sample.wrapping_mul(GOLDEN)).wrapping_add(purpose)),
+        }
     }
 
     /// Uniform in 0..1, from 53 bits.
@@ -41,7 +43,11 @@ impl Noise {
         let pair = index & !1;
         let radius = (-2.0 * (1.0 - self.uniform(pair)).ln()).sqrt();
         let angle = std::f64::consts::TAU * self.uniform(pair | 1);
-        let value = if index & 1 == 0 { angle.cos() } else { angle.sin() };
+        let value = if index & 1 == 0 {
+            angle.cos()
+        } else {
+            angle.sin()
+        };
         (radius * value) as f32
     }
 

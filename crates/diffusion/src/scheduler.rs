@@ -87,7 +87,11 @@ pub struct History(Option<(Vec<f32>, f32)>);
 
 impl Scheduler {
     /// Cuts the training schedule into `num_inference_steps`.
-    pub fn new(cfg: &SchedulerConfig, kind: SchedulerKind, num_inference_steps: usize) -> Result<Self> {
+    pub fn new(
+        cfg: &SchedulerConfig,
+        kind: SchedulerKind,
+        num_inference_steps: usize,
+    ) -> Result<Self> {
         let train = cfg.num_train_timesteps;
         if num_inference_steps == 0 || num_inference_steps > train {
             return Err(Error::InvalidRequest {
@@ -96,7 +100,11 @@ impl Scheduler {
             });
         }
         let ratio = train / num_inference_steps;
-        let offset = if kind == SchedulerKind::Ddpm { 0 } else { cfg.steps_offset };
+        let offset = if kind == SchedulerKind::Ddpm {
+            0
+        } else {
+            cfg.steps_offset
+        };
         let timesteps = (0..num_inference_steps)
             .rev()
             .map(|k| (k * ratio + offset).min(train - 1))
@@ -137,9 +145,18 @@ impl Scheduler {
     }
 
     /// The clean latent that a prediction implies.
-    pub fn pred_original_sample(&self, timestep: usize, model_output: &[f32], sample: &[f32]) -> Vec<f32> {
+    pub fn pred_original_sample(
+        &self,
+        timestep: usize,
+        model_output: &[f32],
+        sample: &[f32],
+    ) -> Vec<f32> {
         let ac = self.alphas_cumprod[timestep];
-        model_output.iter().zip(sample).map(|(&v, &x)| self.split(ac, v, x).0).collect()
+        model_output
+            .iter()
+            .zip(sample)
+            .map(|(&v, &x)| self.split(ac, v, x).0)
+            .collect()
     }
 
     /// One step in place. `noise` is needed where [`Scheduler::adds_noise`] says so.
@@ -152,7 +169,9 @@ impl Scheduler {
         history: &mut History,
     ) {
         let ac = self.alphas_cumprod[timestep];
-        let before = timestep.checked_sub(self.ratio).map(|t| self.alphas_cumprod[t]);
+        let before = timestep
+            .checked_sub(self.ratio)
+            .map(|t| self.alphas_cumprod[t]);
         match self.kind {
             SchedulerKind::Ddpm => {
                 let ac_prev = before.unwrap_or(1.0);
@@ -186,18 +205,27 @@ impl Scheduler {
     }
 
     /// DPM-Solver++(2M), algorithm 2 of arXiv:2211.01095; first order at the first step.
-    fn dpm_step(&self, ac: f32, ac_prev: f32, v: &[f32], sample: &mut [f32], history: &mut History) {
+    fn dpm_step(
+        &self,
+        ac: f32,
+        ac_prev: f32,
+        v: &[f32],
+        sample: &mut [f32],
+        history: &mut History,
+    ) {
         let log_snr = |ac: f32| 0.5 * (ac / (1.0 - ac)).ln();
         let h = log_snr(ac_prev) - log_snr(ac);
         let keep = ((1.0 - ac_prev) / (1.0 - ac)).sqrt();
         let take = -ac_prev.sqrt() * (-h).exp_m1();
-        let x0: Vec<f32> = v.iter().zip(&*sample).map(|(&v, &x)| self.split(ac, v, x).0).collect();
+        let x0: Vec<f32> = v
+            .iter()
+            .zip(&*sample)
+            .map(|(&v, &x)| self.split(ac, v, x).0)
+            .collect();
         let previous = history.0.take();
         for (i, x) in sample.iter_mut().enumerate() {
             let target = match &previous {
-                Some((last, last_h)) if h > 0.0 => {
-                    x0[i] + 0.5 * (h / last_h) * (x0[i] - last[i])
-                }
+                Some((last, last_h)) if h > 0.0 => x0[i] + 0.5 * (h / last_h) * (x0[i] - last[i]),
                 _ => x0[i],
             };
             *x = keep * *x + take * target;
@@ -209,14 +237,22 @@ impl Scheduler {
     pub fn add_noise(&self, clean: &[f32], noise: &[f32], timestep: usize) -> Vec<f32> {
         let ac = self.alphas_cumprod[timestep];
         let (a, b) = (ac.sqrt(), (1.0 - ac).sqrt());
-        clean.iter().zip(noise).map(|(&x, &n)| a * x + b * n).collect()
+        clean
+            .iter()
+            .zip(noise)
+            .map(|(&x, &n)| a * x + b * n)
+            .collect()
     }
 
     /// The velocity that training asks for at `timestep`.
     pub fn velocity(&self, clean: &[f32], noise: &[f32], timestep: usize) -> Vec<f32> {
         let ac = self.alphas_cumprod[timestep];
         let (a, b) = (ac.sqrt(), (1.0 - ac).sqrt());
-        clean.iter().zip(noise).map(|(&x, &n)| a * n - b * x).collect()
+        clean
+            .iter()
+            .zip(noise)
+            .map(|(&x, &n)| a * n - b * x)
+            .collect()
     }
 }
 
@@ -269,16 +305,27 @@ mod tests {
 
     #[test]
     fn every_scheduler_reaches_a_known_target() {
-        for kind in [SchedulerKind::Ddpm, SchedulerKind::Ddim, SchedulerKind::DpmSolver] {
+        for kind in [
+            SchedulerKind::Ddpm,
+            SchedulerKind::Ddim,
+            SchedulerKind::DpmSolver,
+        ] {
             for steps in [10, 100] {
-                assert!((run(kind, steps, -0.7) + 0.7).abs() < 0.06, "{kind} in {steps}");
+                assert!(
+                    (run(kind, steps, -0.7) + 0.7).abs() < 0.06,
+                    "{kind} in {steps}"
+                );
             }
         }
     }
 
     #[test]
     fn names_parse_back_and_nonsense_is_named() {
-        for kind in [SchedulerKind::Ddpm, SchedulerKind::Ddim, SchedulerKind::DpmSolver] {
+        for kind in [
+            SchedulerKind::Ddpm,
+            SchedulerKind::Ddim,
+            SchedulerKind::DpmSolver,
+        ] {
             assert_eq!(kind.to_string().parse::<SchedulerKind>().unwrap(), kind);
         }
         let error = "euler".parse::<SchedulerKind>().unwrap_err().to_string();

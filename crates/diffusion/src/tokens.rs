@@ -30,10 +30,19 @@ impl TokenBatch {
         let (mut ids, mut mask) = (Vec::new(), Vec::new());
         for row in rows {
             let pads = tokens - row.len();
-            ids.extend(row.iter().copied().chain(std::iter::repeat_n(pad_token_id, pads)));
+            ids.extend(
+                row.iter()
+                    .copied()
+                    .chain(std::iter::repeat_n(pad_token_id, pads)),
+            );
             mask.extend((0..tokens).map(|i| i < row.len()));
         }
-        Ok(Self { ids, mask, batch: rows.len(), tokens })
+        Ok(Self {
+            ids,
+            mask,
+            batch: rows.len(),
+            tokens,
+        })
     }
 
     /// Rows of one length and their masks, `true` for tokens that are to be seen.
@@ -48,7 +57,12 @@ impl TokenBatch {
             return Err(invalid("rows and masks differ in length".to_owned()));
         }
         let (ids, mask) = (rows.concat(), masks.concat());
-        Ok(Self { ids, mask, batch: rows.len(), tokens })
+        Ok(Self {
+            ids,
+            mask,
+            batch: rows.len(),
+            tokens,
+        })
     }
 
     /// Number of texts.
@@ -73,13 +87,19 @@ impl TokenBatch {
 
     /// The mask as ones and zeros, `[batch, tokens]`, `f32`.
     pub fn mask_tensor(&self) -> Result<Tensor> {
-        let values = self.mask.iter().map(|&seen| f32::from(u8::from(seen))).collect();
+        let values = self
+            .mask
+            .iter()
+            .map(|&seen| f32::from(u8::from(seen)))
+            .collect();
         Ok(tensor(values, &[self.batch, self.tokens], DType::F32)?)
     }
 
     /// What attention adds to the scores of each key: 0, or a large negative number where hidden.
     pub(crate) fn key_bias(&self) -> impl Iterator<Item = f32> {
-        self.mask.iter().map(|&seen| if seen { 0.0 } else { HIDDEN })
+        self.mask
+            .iter()
+            .map(|&seen| if seen { 0.0 } else { HIDDEN })
     }
 
     /// Whether any token is hidden.
@@ -98,7 +118,10 @@ fn check(batch: usize, tokens: usize) -> Result<()> {
 }
 
 fn invalid(reason: String) -> Error {
-    Error::InvalidRequest { field: "input_ids", reason }
+    Error::InvalidRequest {
+        field: "input_ids",
+        reason,
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,11 @@ pub struct VaeConfig {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum File {
-    Published { embed_dim: usize, scale_factor: f64, ddconfig: Published },
+    Published {
+        embed_dim: usize,
+        scale_factor: f64,
+        ddconfig: Published,
+    },
     Flat {
         channels: Vec<usize>,
         num_res_blocks: usize,
@@ -53,9 +57,16 @@ struct Published {
 impl VaeConfig {
     /// Reads `vae_config.json`.
     pub fn from_json(json: &str) -> Result<Self> {
-        let bad = |reason: String| Error::Config { file: "vae_config.json".to_owned(), reason };
+        let bad = |reason: String| Error::Config {
+            file: "vae_config.json".to_owned(),
+            reason,
+        };
         let cfg = match serde_json::from_str(json).map_err(|e| bad(e.to_string()))? {
-            File::Published { embed_dim, scale_factor, ddconfig } => Self {
+            File::Published {
+                embed_dim,
+                scale_factor,
+                ddconfig,
+            } => Self {
                 channels: ddconfig.ch_mult.iter().map(|m| m * ddconfig.ch).collect(),
                 num_res_blocks: ddconfig.num_res_blocks,
                 z_channels: ddconfig.z_channels,
@@ -65,16 +76,29 @@ impl VaeConfig {
                 norm_groups: 32,
             },
             File::Flat {
-                channels, num_res_blocks, z_channels, embed_dim, patch_size, norm_groups,
+                channels,
+                num_res_blocks,
+                z_channels,
+                embed_dim,
+                patch_size,
+                norm_groups,
             } => Self {
-                channels, num_res_blocks, z_channels, embed_dim, scale_factor: 1.0, patch_size,
+                channels,
+                num_res_blocks,
+                z_channels,
+                embed_dim,
+                scale_factor: 1.0,
+                patch_size,
                 norm_groups,
             },
         };
         let groups = cfg.norm_groups;
         let widths_fit = !cfg.channels.is_empty()
             && cfg.channels.len() <= 8
-            && cfg.channels.iter().all(|c| (1..=4096).contains(c) && groups > 0 && c % groups == 0);
+            && cfg
+                .channels
+                .iter()
+                .all(|c| (1..=4096).contains(c) && groups > 0 && c % groups == 0);
         if !widths_fit || !(1..=2).contains(&cfg.patch_size) || cfg.num_res_blocks > 8 {
             return Err(bad(format!("impossible sizes: {cfg:?}")));
         }
@@ -149,10 +173,23 @@ impl Mid {
         let x = self.block_1.forward(x)?;
         let (batch, time, rows, dim) = x.dims4()?;
         let h = self.norm.forward(&x)?;
-        let flat = |conv: &Conv2d| conv.forward(&h)?.reshape((batch, time * rows, dim)).map_err(Error::from);
+        let flat = |conv: &Conv2d| {
+            conv.forward(&h)?
+                .reshape((batch, time * rows, dim))
+                .map_err(Error::from)
+        };
         let scale = (dim as f64).powf(-0.5);
-        let h = attention(&flat(&self.q)?, &flat(&self.k)?, &flat(&self.v)?, 1, scale, None)?;
-        let x = self.proj_out.forward_add(&h.reshape((batch, time, rows, dim))?, &x)?;
+        let h = attention(
+            &flat(&self.q)?,
+            &flat(&self.k)?,
+            &flat(&self.v)?,
+            1,
+            scale,
+            None,
+        )?;
+        let x = self
+            .proj_out
+            .forward_add(&h.reshape((batch, time, rows, dim))?, &x)?;
         self.block_2.forward(&x)
     }
 }
@@ -176,8 +213,12 @@ impl Encoder {
     fn new(cfg: &VaeConfig, weights: &Weights) -> Self {
         let (groups, levels) = (cfg.norm_groups, cfg.channels.len());
         let mut from = cfg.channels[0];
-        let conv_in =
-            Conv2d::new(cfg.patch_size * cfg.patch_size, from, 3, &weights.pp("conv_in"));
+        let conv_in = Conv2d::new(
+            cfg.patch_size * cfg.patch_size,
+            from,
+            3,
+            &weights.pp("conv_in"),
+        );
         let down = (0..levels)
             .map(|level| {
                 let weights = weights.pp(format!("down.{level}"));
@@ -257,7 +298,10 @@ impl Decoder {
             up,
             norm_out: GroupNorm::new(groups, from, 1e-6, &weights.pp("norm_out")),
             conv_out: Conv2d::new(
-                from, cfg.patch_size * cfg.patch_size, 3, &weights.pp("conv_out"),
+                from,
+                cfg.patch_size * cfg.patch_size,
+                3,
+                &weights.pp("conv_out"),
             ),
         }
     }
@@ -322,8 +366,11 @@ impl Vae {
         let y = self.decoder.forward(&self.post_quant_conv.forward(&z)?)?;
         let (batch, time, rows, _) = y.dims4()?;
         let p = self.patch;
-        let y = y.reshape(&[batch, time, rows, p, p])?.permute([0, 1, 3, 2, 4])?;
-        Ok(y.reshape((batch, time * p, rows * p, 1))?.to_dtype(DType::F32)?)
+        let y = y
+            .reshape(&[batch, time, rows, p, p])?
+            .permute([0, 1, 3, 2, 4])?;
+        Ok(y.reshape((batch, time * p, rows * p, 1))?
+            .to_dtype(DType::F32)?)
     }
 
     /// `spectrogram`: `[batch, frames, bands, 1]` → the latent's distribution.
@@ -331,12 +378,18 @@ impl Vae {
         let (batch, frames, bands, _) = spectrogram.dims4()?;
         let p = self.patch;
         let x = spectrogram.reshape(&[batch, frames / p, p, bands / p, p])?;
-        let x = x.permute([0, 1, 3, 2, 4])?.reshape((batch, frames / p, bands / p, p * p))?;
-        let moments = self.quant_conv.forward(&self.encoder.forward(&x.to_dtype(self.dtype)?)?)?;
+        let x = x
+            .permute([0, 1, 3, 2, 4])?
+            .reshape((batch, frames / p, bands / p, p * p))?;
+        let moments = self
+            .quant_conv
+            .forward(&self.encoder.forward(&x.to_dtype(self.dtype)?)?)?;
         let moments = moments.to_dtype(DType::F32)?;
         Ok(Posterior {
             mean: moments.narrow(3, 0, self.embed_dim)?,
-            logvar: moments.narrow(3, self.embed_dim, self.embed_dim)?.clamp(-30f32, 20f32)?,
+            logvar: moments
+                .narrow(3, self.embed_dim, self.embed_dim)?
+                .clamp(-30f32, 20f32)?,
         })
     }
 }

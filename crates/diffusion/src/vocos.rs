@@ -54,7 +54,10 @@ impl VocosConfig {
             && self.sample_rate >= 8000
             && self.std > 0.0;
         let file = "vocoder_config.json".to_owned();
-        let bad = || Error::Config { file, reason: format!("impossible sizes: {self:?}") };
+        let bad = || Error::Config {
+            file,
+            reason: format!("impossible sizes: {self:?}"),
+        };
         if fits { Ok(()) } else { Err(bad()) }
     }
 
@@ -77,7 +80,11 @@ impl ConvNextBlock {
     fn new(cfg: &VocosConfig, weights: &Weights) -> Result<Self> {
         let (dim, inner) = (cfg.dim, cfg.intermediate_dim);
         let gamma = weights.values("gamma", &[dim]);
-        let gamma = if gamma.is_empty() { vec![0.0; dim] } else { gamma };
+        let gamma = if gamma.is_empty() {
+            vec![0.0; dim]
+        } else {
+            gamma
+        };
         Ok(Self {
             dwconv: DepthwiseConv1d::new(dim, 7, &weights.pp("dwconv")),
             norm: LayerNorm::new(dim, 1e-6, &weights.pp("norm")),
@@ -121,7 +128,11 @@ impl Vocos {
         Ok(Self {
             embed: Conv1d::new(bands, dim, 7, 1, &backbone.pp("embed")),
             control_embed: Conv1d::no_bias(
-                cfg.control_channels, dim, 7, 1, &backbone.pp("control_embed"),
+                cfg.control_channels,
+                dim,
+                7,
+                1,
+                &backbone.pp("control_embed"),
             ),
             norm: LayerNorm::new(dim, 1e-6, &backbone.pp("norm")),
             convnext: (0..cfg.num_layers)
@@ -155,7 +166,10 @@ impl Vocos {
         let h = self.final_layer_norm.forward(&h)?;
         let noise = self.out.forward(&h)?.to_dtype(DType::F32)?;
         let bins = self.cfg.n_fft / 2 + 1;
-        let magnitude = activate(&noise.narrow(2, 0, bins)?.minimum(100f32.ln())?, Activation::Exp)?;
+        let magnitude = activate(
+            &noise.narrow(2, 0, bins)?.minimum(100f32.ln())?,
+            Activation::Exp,
+        )?;
         let magnitude = host(&magnitude)?;
         let phase = host(&noise.narrow(2, bins, bins)?)?;
         let tones = host(&self.oscillators.forward(&h)?)?;
@@ -165,10 +179,19 @@ impl Vocos {
     }
 
     /// Adds the oscillators to the noise part: `[frames][bins]`.
-    fn spectrum(&self, x: &[f32], tones: &[f32], magnitude: &[f32], phase: &[f32]) -> Vec<Complex32> {
+    fn spectrum(
+        &self,
+        x: &[f32],
+        tones: &[f32],
+        magnitude: &[f32],
+        phase: &[f32],
+    ) -> Vec<Complex32> {
         let (bands, bins) = (self.cfg.num_bands, self.cfg.n_fft / 2 + 1);
-        let mut spectrum: Vec<Complex32> =
-            magnitude.iter().zip(phase).map(|(&m, &p)| Complex32::new(m * p.cos(), m * p.sin())).collect();
+        let mut spectrum: Vec<Complex32> = magnitude
+            .iter()
+            .zip(phase)
+            .map(|(&m, &p)| Complex32::new(m * p.cos(), m * p.sin()))
+            .collect();
         let cycles: Vec<f64> = (0..bands)
             .map(|k| {
                 self.cfg.band_hz(k) * self.cfg.hop_length as f64 / f64::from(self.cfg.sample_rate)
@@ -216,8 +239,8 @@ fn oscillator_spectra(cfg: &VocosConfig) -> Vec<Vec<(usize, f32)>> {
             let values: Vec<f64> = (0..=n / 2)
                 .map(|bin| {
                     let nu = frequency - bin as f64 * step;
-                    let window = 0.5 * dirichlet(nu)
-                        + 0.25 * (dirichlet(nu - step) + dirichlet(nu + step));
+                    let window =
+                        0.5 * dirichlet(nu) + 0.25 * (dirichlet(nu - step) + dirichlet(nu + step));
                     let sign = if bin % 2 == 0 { 1.0 } else { -1.0 };
                     0.5 * sign * window
                 })
@@ -262,7 +285,10 @@ mod tests {
                     .map(|i| f64::from(window[i]) * (TAU * nu * (i as f64 - 128.0)).cos())
                     .sum::<f64>()
                     * if bin % 2 == 0 { 0.5 } else { -0.5 };
-                assert!((f64::from(value) - want).abs() < 1e-3, "band {band} bin {bin}");
+                assert!(
+                    (f64::from(value) - want).abs() < 1e-3,
+                    "band {band} bin {bin}"
+                );
             }
         }
     }

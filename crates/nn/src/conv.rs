@@ -10,11 +10,7 @@ use mustool_kernels::cpu::{
     depthwise_conv1d,
 };
 
-fn pack_conv(
-    weights: &Weights,
-    shape: &[usize],
-    [columns, depth, taps]: [usize; 3],
-) -> Packed {
+fn pack_conv(weights: &Weights, shape: &[usize], [columns, depth, taps]: [usize; 3]) -> Packed {
     weights.packed("weight", shape, |values, dtype| match dtype {
         DType::BF16 => Packed::conv::<bf16>(values, columns, depth, taps),
         _ => Packed::conv::<f32>(values, columns, depth, taps),
@@ -37,7 +33,11 @@ impl Conv2d {
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize, weights: &Weights) -> Self {
         let shape = [out_channels, in_channels, kernel, kernel];
         Self {
-            weight: pack_conv(weights, &shape, [out_channels, in_channels, kernel * kernel]),
+            weight: pack_conv(
+                weights,
+                &shape,
+                [out_channels, in_channels, kernel * kernel],
+            ),
             bias: weights.values("bias", &[out_channels]),
             out_channels,
             kernel,
@@ -48,7 +48,11 @@ impl Conv2d {
 
     /// The same with a stride and zeros `[[top, bottom], [left, right]]`.
     pub fn strided(self, stride: usize, padding: [[usize; 2]; 2]) -> Self {
-        Self { stride, padding, ..self }
+        Self {
+            stride,
+            padding,
+            ..self
+        }
     }
 
     /// `x`: `[batch, height, width, in]` → `[batch, height', width', out]`.
@@ -73,8 +77,14 @@ impl Conv2d {
         let [out_height, out_width] = shape.output();
         let dims = (batch, out_height, out_width, self.out_channels);
         let product = |residual: Option<&[T]>| {
-            let epilogue = Epilogue { bias: Some(&self.bias), residual, ..Epilogue::default() };
-            map::<T>(x, dims, |x, y| conv2d(x, &shape, &self.weight, &epilogue, y))
+            let epilogue = Epilogue {
+                bias: Some(&self.bias),
+                residual,
+                ..Epilogue::default()
+            };
+            map::<T>(x, dims, |x, y| {
+                conv2d(x, &shape, &self.weight, &epilogue, y)
+            })
         };
         match residual {
             Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
@@ -119,7 +129,13 @@ impl Conv1d {
     ) -> Self {
         let shape = [out_channels, in_channels, kernel];
         let weight = pack_conv(weights, &shape, shape);
-        Self { weight, bias: None, out_channels, kernel, dilation }
+        Self {
+            weight,
+            bias: None,
+            out_channels,
+            kernel,
+            dilation,
+        }
     }
 
     /// `x`: `[batch, time, in]` → `[batch, time, out]`.
@@ -144,9 +160,14 @@ impl Conv1d {
         };
         let dims = (batch, shape.output(), self.out_channels);
         let product = |residual: Option<&[T]>| {
-            let epilogue =
-                Epilogue { bias: self.bias.as_deref(), residual, ..Epilogue::default() };
-            map::<T>(x, dims, |x, y| conv1d(x, &shape, &self.weight, &epilogue, y))
+            let epilogue = Epilogue {
+                bias: self.bias.as_deref(),
+                residual,
+                ..Epilogue::default()
+            };
+            map::<T>(x, dims, |x, y| {
+                conv1d(x, &shape, &self.weight, &epilogue, y)
+            })
         };
         match residual {
             Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
@@ -176,13 +197,22 @@ impl ConvTranspose1d {
     ) -> Self {
         let values = weights.values("weight", &[in_channels, out_channels, kernel]);
         let bias = weights.values("bias", &[out_channels]);
-        let (depth, columns) =
-            if weights.is_listing() { (0, 0) } else { (in_channels, out_channels) };
+        let (depth, columns) = if weights.is_listing() {
+            (0, 0)
+        } else {
+            (in_channels, out_channels)
+        };
         let weight = match weights.dtype() {
             DType::BF16 => PackedTransposed::new::<bf16>(&values, depth, columns, kernel, stride),
             _ => PackedTransposed::new::<f32>(&values, depth, columns, kernel, stride),
         };
-        Self { weight, bias, out_channels, kernel, stride }
+        Self {
+            weight,
+            bias,
+            out_channels,
+            kernel,
+            stride,
+        }
     }
 
     /// `x`: `[batch, time, in]` → `[batch, (time − 1)·stride + kernel − 2·padding, out]`.
@@ -215,7 +245,10 @@ impl DepthwiseConv1d {
         let weight = (0..values.len())
             .map(|i| values[(i % channels) * kernel + i / channels])
             .collect();
-        Self { weight, bias: weights.values("bias", &[channels]) }
+        Self {
+            weight,
+            bias: weights.values("bias", &[channels]),
+        }
     }
 
     /// `x`: `[batch, time, channels]` → the same shape.

@@ -21,7 +21,9 @@ macro_rules! by_dtype {
                 type $t = half::bf16;
                 $body
             }
-            other => Err($crate::error::Error::Config(format!("no kernels for {other:?}"))),
+            other => Err($crate::error::Error::Config(format!(
+                "no kernels for {other:?}"
+            ))),
         }
     };
 }

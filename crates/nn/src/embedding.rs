@@ -15,7 +15,11 @@ pub struct Embedding {
 impl Embedding {
     /// Key `weight`.
     pub fn new(vocab: usize, dim: usize, weights: &Weights) -> Self {
-        Self { table: weights.values("weight", &[vocab, dim]), dim, dtype: weights.dtype() }
+        Self {
+            table: weights.values("weight", &[vocab, dim]),
+            dim,
+            dtype: weights.dtype(),
+        }
     }
 
     /// The rows of `ids`, `[ids.len(), dim]`; an id beyond the table is an error.
@@ -23,9 +27,10 @@ impl Embedding {
         let mut rows = Vec::with_capacity(ids.len() * self.dim);
         for &id in ids {
             let start = id as usize * self.dim;
-            let row = self.table.get(start..start + self.dim).ok_or_else(|| {
-                Error::Config(format!("token {id} is outside the vocabulary"))
-            })?;
+            let row = self
+                .table
+                .get(start..start + self.dim)
+                .ok_or_else(|| Error::Config(format!("token {id} is outside the vocabulary")))?;
             rows.extend_from_slice(row);
         }
         Ok(Tensor::from_vec(rows, (ids.len(), self.dim), &Device::Cpu)?.to_dtype(self.dtype)?)

@@ -19,7 +19,10 @@ impl Linear {
     /// Keys `weight` `[out_dim, in_dim]` and `bias` `[out_dim]`.
     pub fn new(in_dim: usize, out_dim: usize, weights: &Weights) -> Self {
         let bias = weights.values("bias", &[out_dim]);
-        Self { bias: Some(bias), ..Self::no_bias(in_dim, out_dim, weights) }
+        Self {
+            bias: Some(bias),
+            ..Self::no_bias(in_dim, out_dim, weights)
+        }
     }
 
     /// Key `weight` `[out_dim, in_dim]` only.
@@ -33,7 +36,11 @@ impl Linear {
             DType::BF16 => Packed::linear::<bf16>(values, out_dim, in_dim),
             _ => Packed::linear::<f32>(values, out_dim, in_dim),
         });
-        Self { weight, bias: None, out_dim }
+        Self {
+            weight,
+            bias: None,
+            out_dim,
+        }
     }
 
     /// `x`: `[.., in_dim]` → `[.., out_dim]`.
@@ -62,7 +69,11 @@ impl Linear {
             *last = self.out_dim;
         }
         let product = |residual: Option<&[T]>| {
-            let epilogue = Epilogue { bias: self.bias.as_deref(), activation, residual };
+            let epilogue = Epilogue {
+                bias: self.bias.as_deref(),
+                activation,
+                residual,
+            };
             map::<T>(x, shape, |x, y| linear(x, &self.weight, &epilogue, y))
         };
         match residual {

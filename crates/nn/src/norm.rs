@@ -17,8 +17,15 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Keys `weight` and `bias`, `[dim]`.
     pub fn new(dim: usize, eps: f64, weights: &Weights) -> Self {
-        let (weight, bias) = (weights.values("weight", &[dim]), weights.values("bias", &[dim]));
-        Self { weight, bias, eps: eps as f32 }
+        let (weight, bias) = (
+            weights.values("weight", &[dim]),
+            weights.values("bias", &[dim]),
+        );
+        Self {
+            weight,
+            bias,
+            eps: eps as f32,
+        }
     }
 
     /// `x`: `[.., dim]` → the same shape.
@@ -39,7 +46,10 @@ pub struct RmsNorm {
 impl RmsNorm {
     /// Key `weight`, `[dim]`.
     pub fn new(dim: usize, eps: f64, weights: &Weights) -> Self {
-        Self { weight: weights.values("weight", &[dim]), eps: eps as f32 }
+        Self {
+            weight: weights.values("weight", &[dim]),
+            eps: eps as f32,
+        }
     }
 
     /// `x`: `[.., dim]` → the same shape.
@@ -61,8 +71,16 @@ impl GroupNorm {
     /// Keys `weight` and `bias`, `[channels]`.
     pub fn new(groups: usize, channels: usize, eps: f64, weights: &Weights) -> Self {
         let shape = [channels];
-        let (weight, bias) = (weights.values("weight", &shape), weights.values("bias", &shape));
-        Self { weight, bias, groups, eps: eps as f32 }
+        let (weight, bias) = (
+            weights.values("weight", &shape),
+            weights.values("bias", &shape),
+        );
+        Self {
+            weight,
+            bias,
+            groups,
+            eps: eps as f32,
+        }
     }
 
     /// `x`: `[batch, .., channels]` → the same shape.

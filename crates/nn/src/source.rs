@@ -87,7 +87,10 @@ impl Source {
     /// All names, sorted; empty for random weights and listings.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.0 {
-            Kind::Files(shards) => shards.iter().flat_map(|s| s.tensors.keys().cloned()).collect(),
+            Kind::Files(shards) => shards
+                .iter()
+                .flat_map(|s| s.tensors.keys().cloned())
+                .collect(),
             Kind::Memory(tensors) => tensors.keys().cloned().collect(),
             Kind::Random(_) | Kind::Listing => Vec::new(),
         };
@@ -98,9 +101,10 @@ impl Source {
     /// Shape of a tensor, if it is there; `wanted` for sources that have everything.
     pub(crate) fn shape(&self, name: &str, wanted: &[usize]) -> Option<Vec<usize>> {
         match &self.0 {
-            Kind::Files(shards) => {
-                shards.iter().find_map(|s| s.tensors.get(name)).map(|e| e.shape.clone())
-            }
+            Kind::Files(shards) => shards
+                .iter()
+                .find_map(|s| s.tensors.get(name))
+                .map(|e| e.shape.clone()),
             Kind::Memory(tensors) => tensors.get(name).map(|(shape, _)| shape.clone()),
             Kind::Random(_) | Kind::Listing => Some(wanted.to_vec()),
         }
@@ -122,8 +126,10 @@ impl Source {
 
 impl Shard {
     fn new(bytes: Bytes, path: &Path) -> Result<Self> {
-        let format =
-            |reason: String| Error::Format { path: path.to_path_buf(), reason };
+        let format = |reason: String| Error::Format {
+            path: path.to_path_buf(),
+            reason,
+        };
         let data = bytes.slice();
         let parsed = SafeTensors::deserialize(data).map_err(|e| format(e.to_string()))?;
         let base = data.as_ptr() as usize;
@@ -131,8 +137,15 @@ impl Shard {
         for (name, view) in parsed.tensors() {
             let start = view.data().as_ptr() as usize - base;
             let range = start..start + view.data().len();
-            let entry = Entry { dtype: view.dtype(), shape: view.shape().to_vec(), range };
-            if !matches!(entry.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::I64) {
+            let entry = Entry {
+                dtype: view.dtype(),
+                shape: view.shape().to_vec(),
+                range,
+            };
+            if !matches!(
+                entry.dtype,
+                Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::I64
+            ) {
                 return Err(format(format!("{name} has type {:?}", entry.dtype)));
             }
             tensors.insert(name, entry);
@@ -143,7 +156,10 @@ impl Shard {
 
 /// Maps a file into memory.
 fn map(path: &Path) -> Result<Mmap> {
-    let open = |source| Error::Open { path: path.to_path_buf(), source };
+    let open = |source| Error::Open {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = std::fs::File::open(path).map_err(open)?;
     #[expect(unsafe_code, reason = "memory maps are unsafe by nature")]
     // SAFETY: the map is read-only; a checkpoint that another program shortens while it is read
@@ -180,7 +196,9 @@ fn random_values(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
     });
     (0..len)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * limit
         })
         .collect()

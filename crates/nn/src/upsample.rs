@@ -40,6 +40,9 @@ mod tests {
     fn odd_targets_floor() {
         let x = Tensor::new(&[[[[1f32]], [[2.0]]]], &Device::Cpu).unwrap();
         let y = upsample_nearest(&x, [3, 1]).unwrap();
-        assert_eq!(y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [1.0, 1.0, 2.0]);
+        assert_eq!(
+            y.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            [1.0, 1.0, 2.0]
+        );
     }
 }

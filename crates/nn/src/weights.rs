@@ -35,18 +35,31 @@ struct Ledger {
 impl Weights {
     /// A cursor at the root. `dtype` is that of the activations: `F32` or `BF16`.
     pub fn new(source: Source, dtype: DType) -> Self {
-        let shared = Shared { source, ledger: Mutex::default() };
-        Self { shared: Arc::new(shared), prefix: String::new(), dtype }
+        let shared = Shared {
+            source,
+            ledger: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            prefix: String::new(),
+            dtype,
+        }
     }
 
     /// A cursor below `name`.
     pub fn pp(&self, name: impl AsRef<str>) -> Self {
-        Self { prefix: self.full_name(name.as_ref()), ..self.clone() }
+        Self {
+            prefix: self.full_name(name.as_ref()),
+            ..self.clone()
+        }
     }
 
     /// The same cursor for a part of the network that computes in another type.
     pub fn with_dtype(&self, dtype: DType) -> Self {
-        Self { dtype, ..self.clone() }
+        Self {
+            dtype,
+            ..self.clone()
+        }
     }
 
     /// The type of the activations.
@@ -63,7 +76,10 @@ impl Weights {
     }
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
-        self.shared.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The values of a tensor, widened to `f32`; empty when the source is a listing.
@@ -75,7 +91,10 @@ impl Weights {
         match source.shape(&name, shape) {
             None => ledger.problems.missing.push((name, shape.to_vec())),
             Some(found) if found != shape => {
-                ledger.problems.misshaped.push((name, shape.to_vec(), found));
+                ledger
+                    .problems
+                    .misshaped
+                    .push((name, shape.to_vec(), found));
             }
             Some(_) => {
                 drop(ledger);
@@ -89,7 +108,10 @@ impl Weights {
 
     /// Whether the checkpoint has a key.
     pub fn has(&self, name: &str) -> bool {
-        self.shared.source.shape(&self.full_name(name), &[]).is_some()
+        self.shared
+            .source
+            .shape(&self.full_name(name), &[])
+            .is_some()
     }
 
     /// Takes a weight and packs it; nothing is packed when the source is a listing.
@@ -138,7 +160,11 @@ impl Weights {
             .into_iter()
             .filter(|name| !ledger.taken.contains_key(name) && !ledger.ignored.contains(name))
             .collect();
-        if problems.is_empty() { Ok(()) } else { Err(Error::Keys(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Keys(problems))
+        }
     }
 }
 
@@ -169,16 +195,26 @@ mod tests {
         let weights = Weights::new(checkpoint(), DType::F32);
         weights.pp("a").values("weight", &[3, 2]);
         weights.pp("b").values("weight", &[4]);
-        let Err(Error::Keys(problems)) = weights.finish() else { panic!("accepted") };
+        let Err(Error::Keys(problems)) = weights.finish() else {
+            panic!("accepted")
+        };
         assert_eq!(problems.missing, [("b.weight".to_owned(), vec![4])]);
-        assert_eq!(problems.misshaped, [("a.weight".to_owned(), vec![3, 2], vec![2, 3])]);
+        assert_eq!(
+            problems.misshaped,
+            [("a.weight".to_owned(), vec![3, 2], vec![2, 3])]
+        );
         assert_eq!(problems.unexpected, ["a.bias", "buffer"]);
     }
 
     #[test]
     fn a_listing_allocates_nothing() {
         let weights = Weights::new(Source::listing(), DType::F32);
-        assert!(weights.pp("huge").values("weight", &[1 << 20, 1 << 20]).is_empty());
+        assert!(
+            weights
+                .pp("huge")
+                .values("weight", &[1 << 20, 1 << 20])
+                .is_empty()
+        );
         assert_eq!(weights.taken()["huge.weight"], [1 << 20, 1 << 20]);
     }
 }

@@ -110,7 +110,10 @@ vectorised! {
 /// When `x` is not twice as long as `output`, or `output` is not whole rows.
 pub fn geglu<T: Element>(x: &[T], dim: usize, output: &mut [T]) {
     assert_eq!(x.len(), 2 * output.len(), "x is not twice the output");
-    assert!(dim > 0 && output.len().is_multiple_of(dim), "output is not whole rows");
+    assert!(
+        dim > 0 && output.len().is_multiple_of(dim),
+        "output is not whole rows"
+    );
     for_each_rows(output, dim, |first, chunk| {
         for (i, out) in chunk.chunks_exact_mut(dim).enumerate() {
             let start = (first + i) * 2 * dim;
@@ -131,12 +134,17 @@ mod tests {
             activate(&x, activation, &mut y);
             for (&x, &y) in x.iter().zip(&y) {
                 let want = f(f64::from(x));
-                assert!((f64::from(y) - want).abs() < 2e-6, "{activation:?}({x}) = {y}, not {want}");
+                assert!(
+                    (f64::from(y) - want).abs() < 2e-6,
+                    "{activation:?}({x}) = {y}, not {want}"
+                );
             }
         };
         check(Activation::Silu, &|x| x / (1.0 + (-x).exp()));
         check(Activation::Relu, &|x| x.max(0.0));
-        check(Activation::LeakyRelu(0.1), &|x| if x > 0.0 { x } else { 0.1f32 as f64 * x });
+        check(Activation::LeakyRelu(0.1), &|x| {
+            if x > 0.0 { x } else { 0.1f32 as f64 * x }
+        });
         check(Activation::Tanh, &f64::tanh);
         check(Activation::GeluTanh, &|x| {
             0.5 * x * (1.0 + (0.797_884_560_8 * (x + 0.044_715 * x.powi(3))).tanh())

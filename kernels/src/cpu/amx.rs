@@ -78,8 +78,13 @@ impl Tiles {
             row_bytes: [u16; 16],
             rows: [u8; 16],
         }
-        let mut config =
-            Config { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+        let mut config = Config {
+            palette: 1,
+            start_row: 0,
+            reserved: [0; 14],
+            row_bytes: [0; 16],
+            rows: [0; 16],
+        };
         config.row_bytes[..8].fill(64);
         config.rows[..8].fill(16);
         // SAFETY: `config` is the 64-byte structure that the instruction reads.
@@ -96,7 +101,10 @@ impl Tiles {
         unsafe {
             match c {
                 None => std::arch::asm!(
-                    "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "tilezero tmm2",
+                    "tilezero tmm3",
                     options(nostack)
                 ),
                 Some(c) => std::arch::asm!(

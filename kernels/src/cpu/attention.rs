@@ -58,10 +58,21 @@ pub fn attention<T: Element>(
     bias: Option<Bias>,
     output: &mut [T],
 ) {
-    let AttentionShape { batch, heads, queries, keys, dim, .. } = *shape;
+    let AttentionShape {
+        batch,
+        heads,
+        queries,
+        keys,
+        dim,
+        ..
+    } = *shape;
     let width = heads * dim;
     assert_eq!(q.len(), batch * queries * width, "q has another size");
-    assert_eq!((k.len(), v.len()), (batch * keys * width, batch * keys * width), "k or v size");
+    assert_eq!(
+        (k.len(), v.len()),
+        (batch * keys * width, batch * keys * width),
+        "k or v size"
+    );
     assert_eq!(output.len(), q.len(), "output has another size");
     if output.is_empty() || keys == 0 {
         output.fill(T::default());
@@ -74,13 +85,16 @@ pub fn attention<T: Element>(
     let blocks = keys.div_ceil(BLOCK);
     let per_head: Vec<(Packed, Packed)> = (0..batch * heads)
         .map(|i| {
-            let at = |key: usize, d: usize| {
-                (i / heads * keys + key) * width + (i % heads) * dim + d
-            };
+            let at =
+                |key: usize, d: usize| (i / heads * keys + key) * width + (i % heads) * dim + d;
             let keys_packed = Packed::new::<T>(1, dim, keys, |_, d, key| k[at(key, d)].to_f32());
             let values = Packed::new::<T>(blocks, BLOCK, dim, |block, key, d| {
                 let key = block * BLOCK + key;
-                if key < keys { v[at(key, d)].to_f32() } else { 0.0 }
+                if key < keys {
+                    v[at(key, d)].to_f32()
+                } else {
+                    0.0
+                }
             });
             (keys_packed, values)
         })
@@ -273,7 +287,16 @@ fn multiply_f32<'a>(
             let target = &mut c[first * ldc + p * PANEL..];
             // SAFETY: rows have `depth` floats, `b` has `depth` panel rows, and `c` has `count`
             // rows `ldc` apart with `panels · PANEL` columns.
-            unsafe { kernel(&[pointers], rows, depth, b.as_ptr(), target.as_mut_ptr(), ldc) };
+            unsafe {
+                kernel(
+                    &[pointers],
+                    rows,
+                    depth,
+                    b.as_ptr(),
+                    target.as_mut_ptr(),
+                    ldc,
+                )
+            };
         }
     }
 }
@@ -287,8 +310,14 @@ fn multiply_tiles<'a>(
     (c, ldc): (&mut [f32], usize),
     accumulate: bool,
 ) {
-    assert!(rows.len() >= (ROWS - 1) * stride + steps * TILE_DEPTH, "rows are too short");
-    assert!(c.len() >= (ROWS - 1) * ldc + panels * PANEL, "c is too short");
+    assert!(
+        rows.len() >= (ROWS - 1) * stride + steps * TILE_DEPTH,
+        "rows are too short"
+    );
+    assert!(
+        c.len() >= (ROWS - 1) * ldc + panels * PANEL,
+        "c is too short"
+    );
     let left = amx::Rows {
         upper: rows.as_ptr().cast(),
         lower: rows[TILE_ROWS * stride..].as_ptr().cast(),
@@ -410,13 +439,28 @@ mod tests {
     #[test]
     fn attention_is_its_definition_at_ragged_sizes() {
         for (queries, keys, dim) in [(1, 1, 4), (33, 50, 64), (40, 300, 48), (31, 1025, 33)] {
-            let s = AttentionShape { batch: 2, heads: 3, queries, keys, dim, scale: 0.4 };
+            let s = AttentionShape {
+                batch: 2,
+                heads: 3,
+                queries,
+                keys,
+                dim,
+                scale: 0.4,
+            };
             let width = s.heads * dim;
             let q = noise(s.batch * queries * width, 1);
-            let (k, v) = (noise(s.batch * keys * width, 2), noise(s.batch * keys * width, 3));
+            let (k, v) = (
+                noise(s.batch * keys * width, 2),
+                noise(s.batch * keys * width, 3),
+            );
             let mut mask = vec![0f32; s.batch * keys];
             mask[keys - 1] = if keys > 1 { -10_000.0 } else { 0.0 };
-            let bias = Bias { data: &mask, batch: keys, head: 0, query: 0 };
+            let bias = Bias {
+                data: &mask,
+                batch: keys,
+                head: 0,
+                query: 0,
+            };
             let want = reference(&q, &k, &v, &s, &mask);
             let mut y = vec![0f32; q.len()];
             attention(&q, &k, &v, &s, Some(bias), &mut y);
@@ -431,12 +475,24 @@ mod tests {
 
     #[test]
     fn all_keys_masked_alike_is_an_ordinary_softmax() {
-        let s = AttentionShape { batch: 1, heads: 1, queries: 1, keys: 50, dim: 8, scale: 1.0 };
+        let s = AttentionShape {
+            batch: 1,
+            heads: 1,
+            queries: 1,
+            keys: 50,
+            dim: 8,
+            scale: 1.0,
+        };
         let (q, k) = (vec![0f32; 8], noise(400, 1));
         let v = vec![0.25f32; 400];
         let mask = vec![-10_000f32; 50];
         let mut y = vec![0f32; 8];
-        let bias = Bias { data: &mask, batch: 50, head: 0, query: 0 };
+        let bias = Bias {
+            data: &mask,
+            batch: 50,
+            head: 0,
+            query: 0,
+        };
         attention(&q, &k, &v, &s, Some(bias), &mut y);
         assert_close(&y, &[0.25; 8], 1e-6);
     }

@@ -72,7 +72,16 @@ pub fn conv2d<T: Element>(
     epilogue: &Epilogue<T>,
     output: &mut [T],
 ) {
-    convolve(x, &Grid { shape: *shape, dilation: 1 }, weight, epilogue, output);
+    convolve(
+        x,
+        &Grid {
+            shape: *shape,
+            dilation: 1,
+        },
+        weight,
+        epilogue,
+        output,
+    );
 }
 
 /// 1-D convolution: `x` is `[batch, time, depth]`, output `[batch, time', columns]`.
@@ -86,7 +95,14 @@ pub fn conv1d<T: Element>(
     epilogue: &Epilogue<T>,
     output: &mut [T],
 ) {
-    let Conv1dShape { batch, time, kernel, stride, padding, dilation } = *shape;
+    let Conv1dShape {
+        batch,
+        time,
+        kernel,
+        stride,
+        padding,
+        dilation,
+    } = *shape;
     // One row of pixels: the height axis is trivial, whatever the stride.
     let shape = Conv2dShape {
         batch,
@@ -105,22 +121,50 @@ fn convolve<T: Element>(
     epilogue: &Epilogue<T>,
     output: &mut [T],
 ) {
-    let Conv2dShape { batch, input: [height, width], kernel, stride, padding } = grid.shape;
+    let Conv2dShape {
+        batch,
+        input: [height, width],
+        kernel,
+        stride,
+        padding,
+    } = grid.shape;
     let depth = weight.depth;
-    assert_eq!(x.len(), batch * height * width * depth, "x has another size");
-    assert_eq!(kernel[0] * kernel[1], weight.taps, "the kernel has another size");
+    assert_eq!(
+        x.len(),
+        batch * height * width * depth,
+        "x has another size"
+    );
+    assert_eq!(
+        kernel[0] * kernel[1],
+        weight.taps,
+        "the kernel has another size"
+    );
     let [out_height, out_width] = grid.output();
     let rows = batch * out_height * out_width;
-    assert_eq!(output.len(), rows * weight.columns, "output has another size");
-    let rows_out = OutputRows { offset: 0, stride: weight.columns };
+    assert_eq!(
+        output.len(),
+        rows * weight.columns,
+        "output has another size"
+    );
+    let rows_out = OutputRows {
+        offset: 0,
+        stride: weight.columns,
+    };
     if weight.taps == 1 && stride == 1 && padding == [[0; 2]; 2] {
-        let left = Left { data: x, rows, index: RowIndex::Dense };
+        let left = Left {
+            data: x,
+            rows,
+            index: RowIndex::Dense,
+        };
         return product(&left, weight, epilogue, output, rows_out);
     }
     let tiled = matches!(weight.data, Data::Tiles(_)) && Level::get() == Level::Amx;
     if tiled && out_width.is_multiple_of(16) {
         // Evenly spaced rows are read in place from a padded copy.
-        let padded_size = [height + padding[0][0] + padding[0][1], width + padding[1][0] + padding[1][1]];
+        let padded_size = [
+            height + padding[0][0] + padding[0][1],
+            width + padding[1][0] + padding[1][1],
+        ];
         let padded = pad(x, &grid.shape, depth, padded_size);
         let starts: Vec<u32> = (0..batch * out_height)
             .map(|i| {
@@ -134,12 +178,30 @@ fn convolve<T: Element>(
                 (dy * padded_size[1] + dx * grid.dilation) as u32
             })
             .collect();
-        let index =
-            RowIndex::Runs { starts: &starts, run: out_width, stride, tap_offsets: &tap_offsets };
-        return product(&Left { data: &padded, rows, index }, weight, epilogue, output, rows_out);
+        let index = RowIndex::Runs {
+            starts: &starts,
+            run: out_width,
+            stride,
+            tap_offsets: &tap_offsets,
+        };
+        return product(
+            &Left {
+                data: &padded,
+                rows,
+                index,
+            },
+            weight,
+            epilogue,
+            output,
+            rows_out,
+        );
     }
     let table = row_table(grid, [out_height, out_width]);
-    let left = Left { data: x, rows, index: RowIndex::Table(&table) };
+    let left = Left {
+        data: x,
+        rows,
+        index: RowIndex::Table(&table),
+    };
     product(&left, weight, epilogue, output, rows_out);
 }
 
@@ -149,13 +211,26 @@ impl Grid {
         let reach = self.dilation * (self.shape.kernel[1] - 1) + 1;
         let padded = self.shape.input[1] + self.shape.padding[1][0] + self.shape.padding[1][1];
         let width = (padded + self.shape.stride).saturating_sub(reach) / self.shape.stride;
-        [if self.shape.input[0] == 1 && self.shape.kernel[0] == 1 { 1 } else { height }, width]
+        [
+            if self.shape.input[0] == 1 && self.shape.kernel[0] == 1 {
+                1
+            } else {
+                height
+            },
+            width,
+        ]
     }
 }
 
 /// Input pixel of every output position and tap; `u32::MAX` outside the input.
 fn row_table(grid: &Grid, [out_height, out_width]: [usize; 2]) -> Vec<u32> {
-    let Conv2dShape { batch, input: [height, width], kernel, stride, padding } = grid.shape;
+    let Conv2dShape {
+        batch,
+        input: [height, width],
+        kernel,
+        stride,
+        padding,
+    } = grid.shape;
     let mut table = Vec::with_capacity(batch * out_height * out_width * kernel[0] * kernel[1]);
     let inside = |position: usize, before: usize, len: usize| {
         position.checked_sub(before).filter(|&p| p < len)
@@ -183,7 +258,12 @@ fn row_table(grid: &Grid, [out_height, out_width]: [usize; 2]) -> Vec<u32> {
 
 /// A copy of `x` with its zeros around it.
 fn pad<T: Element>(x: &[T], shape: &Conv2dShape, depth: usize, size: [usize; 2]) -> Vec<T> {
-    let Conv2dShape { batch, input: [height, width], padding, .. } = *shape;
+    let Conv2dShape {
+        batch,
+        input: [height, width],
+        padding,
+        ..
+    } = *shape;
     let mut padded = vec![T::default(); batch * size[0] * size[1] * depth];
     for (i, row) in x.chunks_exact((width * depth).max(1)).enumerate() {
         let (sample, y) = (i / height, i % height);
@@ -207,14 +287,32 @@ pub fn conv_transpose1d<T: Element>(
     bias: Option<&[f32]>,
     output: &mut [T],
 ) {
-    let Conv1dShape { batch, time, kernel, stride, padding, dilation } = *shape;
+    let Conv1dShape {
+        batch,
+        time,
+        kernel,
+        stride,
+        padding,
+        dilation,
+    } = *shape;
     assert_eq!(dilation, 1, "a transposed convolution has no dilation here");
-    assert_eq!((weight.phases.len(), weight.kernel), (stride, kernel), "weight of another shape");
+    assert_eq!(
+        (weight.phases.len(), weight.kernel),
+        (stride, kernel),
+        "weight of another shape"
+    );
     let (depth, columns) = (weight.phases[0].depth, weight.phases[0].columns);
     let out_time = ((time.max(1) - 1) * stride + kernel).saturating_sub(2 * padding);
     assert_eq!(x.len(), batch * time * depth, "x has another size");
-    assert_eq!(output.len(), batch * out_time * columns, "output has another size");
-    let epilogue = Epilogue { bias, ..Epilogue::default() };
+    assert_eq!(
+        output.len(),
+        batch * out_time * columns,
+        "output has another size"
+    );
+    let epilogue = Epilogue {
+        bias,
+        ..Epilogue::default()
+    };
     for sample in 0..batch {
         let x = &x[sample * time * depth..(sample + 1) * time * depth];
         let output = &mut output[sample * out_time * columns..(sample + 1) * out_time * columns];
@@ -234,8 +332,15 @@ pub fn conv_transpose1d<T: Element>(
                     })
                 })
                 .collect();
-            let left = Left { data: x, rows, index: RowIndex::Table(&table) };
-            let rows_out = OutputRows { offset: first * columns, stride: stride * columns };
+            let left = Left {
+                data: x,
+                rows,
+                index: RowIndex::Table(&table),
+            };
+            let rows_out = OutputRows {
+                offset: first * columns,
+                stride: stride * columns,
+            };
             product(&left, weight, &epilogue, output, rows_out);
         }
     }

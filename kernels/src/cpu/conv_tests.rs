@@ -3,9 +3,19 @@ use crate::cpu::testing::{assert_close, noise};
 use half::bf16;
 
 /// The definition of a 2-D convolution, in `f64`.
-fn reference(x: &[f32], weight: &[f32], s: &Conv2dShape, dilation: usize, depth: usize) -> Vec<f32> {
+fn reference(
+    x: &[f32],
+    weight: &[f32],
+    s: &Conv2dShape,
+    dilation: usize,
+    depth: usize,
+) -> Vec<f32> {
     let columns = weight.len() / (depth * s.kernel[0] * s.kernel[1]);
-    let [height, width] = (Grid { shape: *s, dilation }).output();
+    let [height, width] = (Grid {
+        shape: *s,
+        dilation,
+    })
+    .output();
     let mut y = Vec::new();
     for b in 0..s.batch {
         for oy in 0..height {
@@ -15,8 +25,8 @@ fn reference(x: &[f32], weight: &[f32], s: &Conv2dShape, dilation: usize, depth:
                     for dy in 0..s.kernel[0] {
                         for dx in 0..s.kernel[1] {
                             let iy = (oy * s.stride + dy) as isize - s.padding[0][0] as isize;
-                            let ix = (ox * s.stride + dx * dilation) as isize
-                                - s.padding[1][0] as isize;
+                            let ix =
+                                (ox * s.stride + dx * dilation) as isize - s.padding[1][0] as isize;
                             let inside = iy >= 0
                                 && ix >= 0
                                 && iy < s.input[0] as isize
@@ -66,7 +76,13 @@ fn conv2d_is_its_definition_at_ragged_sizes() {
         (1, [3, 3], [1, 1], 1, [[0, 0]; 2], 600, 65),
     ];
     for (batch, input, kernel, stride, padding, depth, columns) in cases {
-        let shape = Conv2dShape { batch, input, kernel, stride, padding };
+        let shape = Conv2dShape {
+            batch,
+            input,
+            kernel,
+            stride,
+            padding,
+        };
         check::<f32>(shape, depth, columns, 2e-4);
         check::<bf16>(shape, depth, columns, 0.12);
     }
@@ -74,11 +90,21 @@ fn conv2d_is_its_definition_at_ragged_sizes() {
 
 #[test]
 fn conv1d_is_its_definition_with_dilation() {
-    for (time, kernel, dilation, depth, columns) in
-        [(1, 3, 1, 4, 4), (33, 7, 3, 32, 32), (64, 11, 5, 32, 33), (48, 3, 5, 64, 16)]
-    {
+    for (time, kernel, dilation, depth, columns) in [
+        (1, 3, 1, 4, 4),
+        (33, 7, 3, 32, 32),
+        (64, 11, 5, 32, 33),
+        (48, 3, 5, 64, 16),
+    ] {
         let padding = dilation * (kernel - 1) / 2;
-        let shape = Conv1dShape { batch: 2, time, kernel, stride: 1, padding, dilation };
+        let shape = Conv1dShape {
+            batch: 2,
+            time,
+            kernel,
+            stride: 1,
+            padding,
+            dilation,
+        };
         let x = noise(2 * time * depth, 1);
         let weight = noise(columns * depth * kernel, 2);
         let flat = Conv2dShape {
@@ -105,28 +131,41 @@ fn conv1d_is_its_definition_with_dilation() {
 
 #[test]
 fn transposed_convolution_spreads_each_input() {
-    for (time, kernel, stride, depth, columns) in
-        [(1, 4usize, 2, 3, 5), (7, 16, 5, 8, 33), (9, 16, 4, 32, 32), (5, 3, 4, 2, 2)]
-    {
+    for (time, kernel, stride, depth, columns) in [
+        (1, 4usize, 2, 3, 5),
+        (7, 16, 5, 8, 33),
+        (9, 16, 4, 32, 32),
+        (5, 3, 4, 2, 2),
+    ] {
         let padding = kernel.saturating_sub(stride) / 2;
-        let shape = Conv1dShape { batch: 2, time, kernel, stride, padding, dilation: 1 };
+        let shape = Conv1dShape {
+            batch: 2,
+            time,
+            kernel,
+            stride,
+            padding,
+            dilation: 1,
+        };
         let x = noise(2 * time * depth, 5);
         let weight = noise(depth * columns * kernel, 6);
         let bias = noise(columns, 7);
         let out_time = (time - 1) * stride + kernel - 2 * padding;
-        let mut want: Vec<f32> =
-            (0..2 * out_time * columns).map(|i| bias[i % columns]).collect();
+        let mut want: Vec<f32> = (0..2 * out_time * columns)
+            .map(|i| bias[i % columns])
+            .collect();
         for b in 0..2 {
             for s in 0..time {
                 for j in 0..kernel {
-                    let Some(t) = (s * stride + j).checked_sub(padding).filter(|&t| t < out_time)
+                    let Some(t) = (s * stride + j)
+                        .checked_sub(padding)
+                        .filter(|&t| t < out_time)
                     else {
                         continue;
                     };
                     for o in 0..columns {
                         for k in 0..depth {
-                            want[(b * out_time + t) * columns + o] +=
-                                x[(b * time + s) * depth + k] * weight[(k * columns + o) * kernel + j];
+                            want[(b * out_time + t) * columns + o] += x[(b * time + s) * depth + k]
+                                * weight[(k * columns + o) * kernel + j];
                         }
                     }
                 }
@@ -151,7 +190,10 @@ fn threads_do_not_change_a_bit() {
     let x = noise(40 * 16 * 64, 1);
     let packed = Packed::conv::<f32>(&noise(96 * 64 * 9, 2), 96, 64, 9);
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         let mut y = vec![0f32; 40 * 16 * 96];
         pool.install(|| conv2d(&x, &shape, &packed, &Epilogue::default(), &mut y));
         y

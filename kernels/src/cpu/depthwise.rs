@@ -25,9 +25,15 @@ pub fn depthwise_conv1d<T: Element>(
     output: &mut [T],
 ) {
     let channels = bias.len();
-    assert!(channels > 0 && weight.len().is_multiple_of(channels), "weight has another size");
+    assert!(
+        channels > 0 && weight.len().is_multiple_of(channels),
+        "weight has another size"
+    );
     assert_eq!(x.len(), output.len(), "x and output differ in length");
-    assert!(time > 0 && x.len().is_multiple_of(time * channels), "x is not whole samples");
+    assert!(
+        time > 0 && x.len().is_multiple_of(time * channels),
+        "x is not whole samples"
+    );
     let kernel = weight.len() / channels;
     let before = kernel / 2;
     for_each_rows(output, channels, |first, chunk| {
@@ -37,7 +43,9 @@ pub fn depthwise_conv1d<T: Element>(
             let (sample, t) = ((first + i) / time, (first + i) % time);
             sums.copy_from_slice(bias);
             for j in 0..kernel {
-                let Some(s) = (t + j).checked_sub(before).filter(|&s| s < time) else { continue };
+                let Some(s) = (t + j).checked_sub(before).filter(|&s| s < time) else {
+                    continue;
+                };
                 let at = (sample * time + s) * channels;
                 for (r, x) in row.iter_mut().zip(&x[at..at + channels]) {
                     *r = x.to_f32();

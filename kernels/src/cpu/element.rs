@@ -64,7 +64,10 @@ mod tests {
             let value = f32::from_bits(bits);
             let ours = bf16::from_bits(round_bf16(value));
             let theirs = bf16::from_f32(value);
-            assert!(ours == theirs || (ours.is_nan() && theirs.is_nan()), "{value}");
+            assert!(
+                ours == theirs || (ours.is_nan() && theirs.is_nan()),
+                "{value}"
+            );
         }
     }
 }

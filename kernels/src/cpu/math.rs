@@ -121,7 +121,10 @@ mod tests {
             let x = i as f32 / 1000.0;
             let want = f64::from(x).exp();
             let got = f64::from(exp(x));
-            assert!((got - want).abs() <= want * 3e-7, "exp({x}) = {got}, not {want}");
+            assert!(
+                (got - want).abs() <= want * 3e-7,
+                "exp({x}) = {got}, not {want}"
+            );
         }
         assert_eq!(exp(-10_000.0), 0.0);
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
@@ -132,7 +135,12 @@ mod tests {
 
     #[test]
     fn erf_and_tanh_known_values() {
-        let known = [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (2.0, 0.995_322_3)];
+        let known = [
+            (0.0, 0.0),
+            (0.5, 0.520_499_9),
+            (1.0, 0.842_700_8),
+            (2.0, 0.995_322_3),
+        ];
         for (x, want) in known {
             assert!((erf(x) - want).abs() < 3e-7, "erf({x})");
             assert!((erf(-x) + want).abs() < 3e-7, "erf(-{x})");

@@ -26,7 +26,11 @@ pub struct Epilogue<'a, T> {
 
 impl<T> Default for Epilogue<'_, T> {
     fn default() -> Self {
-        Self { bias: None, activation: Activation::Identity, residual: None }
+        Self {
+            bias: None,
+            activation: Activation::Identity,
+            residual: None,
+        }
     }
 }
 
@@ -39,7 +43,12 @@ pub(crate) enum RowIndex<'a> {
     /// Rows are `stride` apart within every run of `run` outputs: the row of output `m`, tap `t`
     /// is `starts[m / run] + (m % run) · stride + tap_offsets[t]`. The data is padded, so that all
     /// exist.
-    Runs { starts: &'a [u32], run: usize, stride: usize, tap_offsets: &'a [u32] },
+    Runs {
+        starts: &'a [u32],
+        run: usize,
+        stride: usize,
+        tap_offsets: &'a [u32],
+    },
 }
 
 /// The left operand.
@@ -59,9 +68,12 @@ impl<T: Element> Left<'_, T> {
                 u32::MAX => return None,
                 row => row as usize,
             },
-            RowIndex::Runs { starts, run, stride, tap_offsets } => {
-                starts[m / run] as usize + (m % run) * stride + tap_offsets[tap] as usize
-            }
+            RowIndex::Runs {
+                starts,
+                run,
+                stride,
+                tap_offsets,
+            } => starts[m / run] as usize + (m % run) * stride + tap_offsets[tap] as usize,
         };
         Some(row * depth)
     }
@@ -93,8 +105,15 @@ pub fn linear<T: Element>(x: &[T], weight: &Packed, epilogue: &Epilogue<T>, outp
     let rows = x.len() / weight.depth.max(1);
     assert_eq!(x.len(), rows * weight.depth, "x is not whole rows");
     assert_eq!(weight.taps, 1, "a linear layer has one tap");
-    let left = Left { data: x, rows, index: RowIndex::Dense };
-    let rows_out = OutputRows { offset: 0, stride: weight.columns };
+    let left = Left {
+        data: x,
+        rows,
+        index: RowIndex::Dense,
+    };
+    let rows_out = OutputRows {
+        offset: 0,
+        stride: weight.columns,
+    };
     product(&left, weight, epilogue, output, rows_out);
 }
 
@@ -118,12 +137,30 @@ pub(crate) fn product<T: Element>(
     }
     let needed = rows_out.offset + (rows - 1) * rows_out.stride + columns;
     assert!(output.len() >= needed, "the output is too short");
-    assert!(epilogue.bias.is_none_or(|b| b.len() == columns), "bias has another size");
-    assert!(epilogue.residual.is_none_or(|r| r.len() >= needed), "the residual is too short");
+    assert!(
+        epilogue.bias.is_none_or(|b| b.len() == columns),
+        "bias has another size"
+    );
+    assert!(
+        epilogue.residual.is_none_or(|r| r.len() >= needed),
+        "the residual is too short"
+    );
     let blocks = match &weight.data {
-        Data::F32(_) => Blocks { rows: 18 * MAX_ROWS, panels: 12, depth: 512 },
-        Data::Tiles(_) if rows > 256 => Blocks { rows: 512, panels: 20, depth: 1024 },
-        Data::Tiles(_) => Blocks { rows: 256, panels: 20, depth: 2048 },
+        Data::F32(_) => Blocks {
+            rows: 18 * MAX_ROWS,
+            panels: 12,
+            depth: 512,
+        },
+        Data::Tiles(_) if rows > 256 => Blocks {
+            rows: 512,
+            panels: 20,
+            depth: 1024,
+        },
+        Data::Tiles(_) => Blocks {
+            rows: 256,
+            panels: 20,
+            depth: 2048,
+        },
     };
     let blocks = balance(blocks, rows, weight.panels());
     let row_tasks = rows.div_ceil(blocks.rows);
@@ -139,7 +176,9 @@ pub(crate) fn product<T: Element>(
         SCRATCH.with_borrow_mut(|scratch| {
             let ld = area.panels.len() * PANEL;
             let height = area.rows.len().next_multiple_of(2 * TILE_ROWS);
-            scratch.sums.resize((height * ld).max(scratch.sums.len()), 0.0);
+            scratch
+                .sums
+                .resize((height * ld).max(scratch.sums.len()), 0.0);
             match &weight.data {
                 Data::F32(data) => sum_f32(left, weight, data, &area, &blocks, scratch),
                 Data::Tiles(data) => sum_tiles(left, weight, data, &area, &blocks, scratch),
@@ -245,13 +284,23 @@ fn passes(taps: usize, depth: usize, limit: usize) -> Vec<Pass> {
         let step = depth.div_ceil(parts);
         return (0..taps)
             .flat_map(|tap| (0..parts).map(move |part| (tap, part * step)))
-            .map(|(tap, channel)| Pass { tap, taps: 1, channel, depth: step.min(depth - channel) })
+            .map(|(tap, channel)| Pass {
+                tap,
+                taps: 1,
+                channel,
+                depth: step.min(depth - channel),
+            })
             .collect();
     }
     let group = (limit / depth.max(1)).clamp(1, MAX_TAPS);
     (0..taps)
         .step_by(group)
-        .map(|tap| Pass { tap, taps: group.min(taps - tap), channel: 0, depth })
+        .map(|tap| Pass {
+            tap,
+            taps: group.min(taps - tap),
+            channel: 0,
+            depth,
+        })
         .collect()
 }
 
@@ -274,14 +323,25 @@ fn sum_f32<T: Element>(
             let count = block_rows.min(area.rows.end - first);
             pointers.clear();
             pointers.resize(pass.taps, [zeros.as_ptr(); MAX_ROWS]);
-            gather_rows(left, &pass, weight, first, count, &mut pointers, &mut scratch.wide);
+            gather_rows(
+                left,
+                &pass,
+                weight,
+                first,
+                count,
+                &mut pointers,
+                &mut scratch.wide,
+            );
             for (p, panel) in area.panels.clone().enumerate() {
                 let start = (panel * taps + pass.tap) * depth * PANEL + pass.channel * PANEL;
                 // SAFETY: each pointer has `pass.depth` floats (a row of the input, of `wide`, or
                 // zeros); the panel holds `pass.taps · pass.depth` rows from `start`; `sums` has
                 // `count` rows of PANEL columns here.
                 unsafe {
-                    let c = scratch.sums.as_mut_ptr().add(block * block_rows * ld + p * PANEL);
+                    let c = scratch
+                        .sums
+                        .as_mut_ptr()
+                        .add(block * block_rows * ld + p * PANEL);
                     kernel(&pointers, count, pass.depth, data[start..].as_ptr(), c, ld);
                 }
             }
@@ -344,13 +404,20 @@ fn sum_tiles<T: Element>(
         let count = pass_steps.min(steps - first_step);
         let pairs = area.rows.len().div_ceil(2 * TILE_ROWS);
         // Tiles for the row blocks that cannot be read in place.
-        scratch.tiles.resize((pairs * count * amx::TILE_BYTES).max(scratch.tiles.len()), 0);
+        scratch.tiles.resize(
+            (pairs * count * amx::TILE_BYTES).max(scratch.tiles.len()),
+            0,
+        );
         let in_place: Vec<Option<usize>> = (0..pairs)
             .map(|pair| {
                 let m = area.rows.start + pair * 2 * TILE_ROWS;
                 let upper = if direct { left.even_stride(m) } else { None }?;
                 let single = m + TILE_ROWS >= area.rows.end;
-                let lower = if single { upper } else { left.even_stride(m + TILE_ROWS)? };
+                let lower = if single {
+                    upper
+                } else {
+                    left.even_stride(m + TILE_ROWS)?
+                };
                 (upper == lower).then_some(upper)
             })
             .collect();
@@ -376,7 +443,13 @@ fn sum_tiles<T: Element>(
                     tiles.load((first_step > 0).then_some(c.as_ptr()), ld);
                     match in_place {
                         Some(stride) => {
-                            let span = Span { m, two, stride: *stride, first_step, count };
+                            let span = Span {
+                                m,
+                                two,
+                                stride: *stride,
+                                first_step,
+                                count,
+                            };
                             multiply_in_place(&tiles, left, weight, &span, b);
                         }
                         None => {
@@ -422,16 +495,29 @@ unsafe fn multiply_in_place<T: Element>(
     span: &Span,
     b: &[u16],
 ) {
-    let Span { m, two, stride, first_step, count } = *span;
+    let Span {
+        m,
+        two,
+        stride,
+        first_step,
+        count,
+    } = *span;
     let Packed { taps, depth, .. } = *weight;
     let steps_per_tap = depth / TILE_DEPTH;
     let mut done = 0;
     while done < count {
-        let (tap, within) = ((first_step + done) / steps_per_tap, (first_step + done) % steps_per_tap);
+        let (tap, within) = (
+            (first_step + done) / steps_per_tap,
+            (first_step + done) % steps_per_tap,
+        );
         let run = (steps_per_tap - within).min(count - done);
         let at = |m| {
-            let offset = left.offset(m, tap, taps, depth).expect("padded data has every row");
-            left.data[offset + within * TILE_DEPTH..].as_ptr().cast::<u8>()
+            let offset = left
+                .offset(m, tap, taps, depth)
+                .expect("padded data has every row");
+            left.data[offset + within * TILE_DEPTH..]
+                .as_ptr()
+                .cast::<u8>()
         };
         let upper = at(m);
         let rows = amx::Rows {
@@ -464,7 +550,10 @@ fn pack_rows<T: Element>(
     }
     for i in 0..present {
         let m = rows.start + i;
-        let (mut k, end) = (first_step * TILE_DEPTH, ((first_step + steps) * TILE_DEPTH).min(taps * depth));
+        let (mut k, end) = (
+            first_step * TILE_DEPTH,
+            ((first_step + steps) * TILE_DEPTH).min(taps * depth),
+        );
         while k < end {
             let (tap, channel) = (k / depth, k % depth);
             let within = k % TILE_DEPTH;

@@ -91,7 +91,14 @@ pub fn rms_norm<T: Element>(x: &[T], weight: &[f32], eps: f32, output: &mut [T])
         for (i, out) in chunk.chunks_exact_mut(dim).enumerate() {
             let row = &x[(first + i) * dim..(first + i + 1) * dim];
             let mean_square = moments(row, 0.0).1 / dim as f32;
-            scale_row(row, 0.0, 1.0 / (mean_square + eps).sqrt(), weight, None, out);
+            scale_row(
+                row,
+                0.0,
+                1.0 / (mean_square + eps).sqrt(),
+                weight,
+                None,
+                out,
+            );
         }
     });
 }
@@ -148,7 +155,10 @@ pub fn group_norm<T: Element>(
     check_rows(x, weight, output);
     let channels = weight.len();
     assert_eq!(bias.len(), channels, "bias has another size");
-    assert!(groups > 0 && channels.is_multiple_of(groups), "groups do not divide the channels");
+    assert!(
+        groups > 0 && channels.is_multiple_of(groups),
+        "groups do not divide the channels"
+    );
     if x.is_empty() || batch == 0 {
         return;
     }
@@ -179,7 +189,9 @@ pub fn group_norm<T: Element>(
         let first = &x[sample * sample_len..][..channels];
         let rows = sample * parts..(sample + 1) * parts;
         let total = |values: &[f32], channel: usize| -> f64 {
-            rows.clone().map(|row| f64::from(values[row * channels + channel])).sum()
+            rows.clone()
+                .map(|row| f64::from(values[row * channels + channel]))
+                .sum()
         };
         let pixels = (sample_len / channels) as f64;
         let width = channels / groups;
@@ -212,7 +224,13 @@ pub fn group_norm<T: Element>(
         let channels = sample * channels..(sample + 1) * channels;
         // SAFETY: each task has its own pixels.
         let out = unsafe { std::slice::from_raw_parts_mut(out.ptr(start), len) };
-        scale_pixels(&x[start..start + len], &scale[channels.clone()], &shift[channels], silu, out);
+        scale_pixels(
+            &x[start..start + len],
+            &scale[channels.clone()],
+            &shift[channels],
+            silu,
+            out,
+        );
     });
 }
 
@@ -233,7 +251,11 @@ mod tests {
                 .flat_map(|row| {
                     let n = dim as f64;
                     let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-                    let var = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+                    let var = row
+                        .iter()
+                        .map(|&x| (f64::from(x) - mean).powi(2))
+                        .sum::<f64>()
+                        / n;
                     let (weight, bias) = (&weight, &bias);
                     (0..dim).map(move |i| {
                         let z = (f64::from(row[i]) - mean) / (var + 1e-5).sqrt();
@@ -257,8 +279,10 @@ mod tests {
     #[test]
     fn group_norm_is_its_definition() {
         for (batch, pixels, channels, groups) in [(1, 1, 4, 2), (2, 37, 6, 3), (2, 300, 48, 16)] {
-            let x: Vec<f32> =
-                noise(batch * pixels * channels, 1).iter().map(|x| x + 20.0).collect();
+            let x: Vec<f32> = noise(batch * pixels * channels, 1)
+                .iter()
+                .map(|x| x + 20.0)
+                .collect();
             let (weight, bias) = (noise(channels, 2), noise(channels, 3));
             let mut y = vec![0f32; x.len()];
             group_norm(&x, batch, groups, (&weight, &bias), 1e-5, false, &mut y);
@@ -285,7 +309,15 @@ mod tests {
             }
             assert_close(&y, &want, 1e-4);
             let mut with_silu = vec![0f32; x.len()];
-            group_norm(&x, batch, groups, (&weight, &bias), 1e-5, true, &mut with_silu);
+            group_norm(
+                &x,
+                batch,
+                groups,
+                (&weight, &bias),
+                1e-5,
+                true,
+                &mut with_silu,
+            );
             let want: Vec<f32> = want.iter().map(|&x| x / (1.0 + (-x).exp())).collect();
             assert_close(&with_silu, &want, 1e-4);
         }

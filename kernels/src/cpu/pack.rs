@@ -45,9 +45,12 @@ impl Packed {
             parallel::for_each_rows(&mut data, panel_len, |first, chunk| {
                 for (offset, panel) in chunk.chunks_exact_mut(panel_len).enumerate() {
                     let column = (first + offset) * PANEL;
-                    pack_tiles(panel, taps * depth, (columns - column).min(PANEL), |k, j| {
-                        weight(k / depth, k % depth, column + j)
-                    });
+                    pack_tiles(
+                        panel,
+                        taps * depth,
+                        (columns - column).min(PANEL),
+                        |k, j| weight(k / depth, k % depth, column + j),
+                    );
                 }
             });
             Data::Tiles(data)
@@ -66,7 +69,12 @@ impl Packed {
             });
             Data::F32(data)
         };
-        Self { taps, depth, columns, data }
+        Self {
+            taps,
+            depth,
+            columns,
+            data,
+        }
     }
 
     /// Packs a linear layer's `[columns, depth]` weight.
@@ -78,8 +86,14 @@ impl Packed {
     /// Packs a `[columns, depth, taps]` weight of `conv1d` or `[columns, depth, height, width]`
     /// of `conv2d` (`taps` = height · width).
     pub fn conv<T: Element>(weight: &[f32], columns: usize, depth: usize, taps: usize) -> Self {
-        assert_eq!(weight.len(), columns * depth * taps, "weight has another size");
-        Self::new::<T>(taps, depth, columns, |t, k, j| weight[(j * depth + k) * taps + t])
+        assert_eq!(
+            weight.len(),
+            columns * depth * taps,
+            "weight has another size"
+        );
+        Self::new::<T>(taps, depth, columns, |t, k, j| {
+            weight[(j * depth + k) * taps + t]
+        })
     }
 
     /// Number of output channels.
@@ -143,7 +157,11 @@ impl PackedTransposed {
         kernel: usize,
         stride: usize,
     ) -> Self {
-        assert_eq!(weight.len(), columns * depth * kernel, "weight has another size");
+        assert_eq!(
+            weight.len(),
+            columns * depth * kernel,
+            "weight has another size"
+        );
         let phases = (0..stride)
             .map(|phase| {
                 let taps = (kernel + stride - 1 - phase) / stride;

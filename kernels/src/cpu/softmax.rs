@@ -32,7 +32,10 @@ vectorised! {
 /// When `x` is not whole rows or the lengths differ.
 pub fn softmax<T: Element>(x: &[T], dim: usize, output: &mut [T]) {
     assert_eq!(x.len(), output.len(), "x and output differ in length");
-    assert!(dim > 0 && x.len().is_multiple_of(dim), "x is not whole rows");
+    assert!(
+        dim > 0 && x.len().is_multiple_of(dim),
+        "x is not whole rows"
+    );
     for_each_rows(output, dim, |first, chunk| {
         for (i, out) in chunk.chunks_exact_mut(dim).enumerate() {
             softmax_row(&x[(first + i) * dim..(first + i + 1) * dim], out);

@@ -3,7 +3,9 @@
 use super::config::UnetConfig;
 use super::transformer::{Condition, KeyValue, Transformer2D};
 use crate::error::Result;
-use mustool_nn::{Activation, Conv2d, GroupNorm, Linear, Tensor, Weights, activate, upsample_nearest};
+use mustool_nn::{
+    Activation, Conv2d, GroupNorm, Linear, Tensor, Weights, activate, upsample_nearest,
+};
 
 /// `ResnetBlock2D`: two convolutions around the time embedding.
 #[derive(Debug)]
@@ -34,7 +36,9 @@ impl ResnetBlock {
     /// `x`: `[batch, time, rows, from]`, `temb`: `[batch, time_dim]` → `[batch, time, rows, to]`.
     fn forward(&self, x: &Tensor, temb: &Tensor) -> Result<Tensor> {
         let h = self.conv1.forward(&self.norm1.forward_silu(x)?)?;
-        let shift = self.time_emb_proj.forward(&activate(temb, Activation::Silu)?)?;
+        let shift = self
+            .time_emb_proj
+            .forward(&activate(temb, Activation::Silu)?)?;
         let h = h.broadcast_add(&shift.unsqueeze(1)?.unsqueeze(1)?)?;
         let h = self.norm2.forward_silu(&h)?;
         match &self.conv_shortcut {
@@ -66,7 +70,10 @@ impl Layer {
             transformers(to, heads, index, cfg, weights)
         });
         let resnet = ResnetBlock::new(from, to, cfg, &weights.pp(format!("resnets.{index}")));
-        Self { resnet, transformers }
+        Self {
+            resnet,
+            transformers,
+        }
     }
 
     /// Projects the conditions, in the order in which `forward` takes them.
@@ -120,7 +127,9 @@ fn attend(
     contexts: &mut std::slice::Iter<KeyValue>,
 ) -> Result<Tensor> {
     for transformer in transformers {
-        let context = contexts.next().expect("`prepare` made one for every transformer");
+        let context = contexts
+            .next()
+            .expect("`prepare` made one for every transformer");
         h = transformer.forward(&h, context)?;
     }
     Ok(h)
@@ -151,7 +160,8 @@ impl MidBlock {
         temb: &Tensor,
         contexts: &mut std::slice::Iter<KeyValue>,
     ) -> Result<Tensor> {
-        self.second.forward(&self.first.forward(x, temb, contexts)?, temb)
+        self.second
+            .forward(&self.first.forward(x, temb, contexts)?, temb)
     }
 }
 

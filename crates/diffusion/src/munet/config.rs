@@ -51,7 +51,10 @@ impl UnetConfig {
     /// Checks that every list has one entry for each resolution and every size can be built.
     pub fn validate(&self) -> Result<()> {
         let fail = |reason: String| {
-            Err(Error::Config { file: "unet_config.json".to_owned(), reason })
+            Err(Error::Config {
+                file: "unet_config.json".to_owned(),
+                reason,
+            })
         };
         let levels = self.block_out_channels.len();
         let lists = [
@@ -67,7 +70,10 @@ impl UnetConfig {
         }
         for (&width, &heads) in self.block_out_channels.iter().zip(&self.attention_head_dim) {
             if width == 0 || width > 8192 || width % self.norm_num_groups.max(1) != 0 {
-                return fail(format!("width {width} with {} groups", self.norm_num_groups));
+                return fail(format!(
+                    "width {width} with {} groups",
+                    self.norm_num_groups
+                ));
             }
             if heads == 0 || width % heads != 0 {
                 return fail(format!("{heads} heads do not divide width {width}"));
@@ -75,7 +81,10 @@ impl UnetConfig {
         }
         let known = ["text", "beat", "chord"];
         if self.attention_sets.is_empty()
-            || self.attention_sets.iter().any(|set| !known.contains(&set.as_str()))
+            || self
+                .attention_sets
+                .iter()
+                .any(|set| !known.contains(&set.as_str()))
         {
             return fail(format!("attention_sets {:?}", self.attention_sets));
         }

@@ -1,9 +1,7 @@
 //! The transformer of a UNet layer: self-attention over the latent, cross-attention to a condition.
 
 use crate::error::Result;
-use mustool_nn::{
-    Activation, D, GroupNorm, LayerNorm, Linear, Tensor, Weights, attention, geglu,
-};
+use mustool_nn::{Activation, D, GroupNorm, LayerNorm, Linear, Tensor, Weights, attention, geglu};
 
 /// What is attended to: features and which of them are real.
 #[derive(Debug, Clone)]
@@ -19,8 +17,13 @@ impl Condition {
     /// From features and a mask `[batch, tokens]` of ones and zeros.
     pub fn new(hidden_states: Tensor, mask: &Tensor) -> Result<Self> {
         let (batch, tokens) = mask.dims2()?;
-        let bias = mask.affine(10_000.0, -10_000.0)?.reshape((batch, 1, 1, tokens))?;
-        Ok(Self { hidden_states, bias })
+        let bias = mask
+            .affine(10_000.0, -10_000.0)?
+            .reshape((batch, 1, 1, tokens))?;
+        Ok(Self {
+            hidden_states,
+            bias,
+        })
     }
 }
 
@@ -66,7 +69,9 @@ impl Attention {
     ) -> Result<Tensor> {
         let query = self.to_q.forward(x)?;
         let y = attention(&query, key, value, self.heads, self.scale, bias)?;
-        Ok(self.to_out.forward_with(&y, Activation::Identity, Some(residual))?)
+        Ok(self
+            .to_out
+            .forward_with(&y, Activation::Identity, Some(residual))?)
     }
 }
 
@@ -89,7 +94,9 @@ impl FeedForward {
     /// `residual + ff(x)`; `[batch, tokens, dim]`.
     fn forward(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
         let gated = geglu(&self.proj.forward(x)?)?;
-        Ok(self.out.forward_with(&gated, Activation::Identity, Some(residual))?)
+        Ok(self
+            .out
+            .forward_with(&gated, Activation::Identity, Some(residual))?)
     }
 }
 
@@ -145,13 +152,18 @@ impl Transformer2D {
         let flat = |x: &Tensor| x.reshape((batch, time * rows, x.dim(D::Minus1)?));
         let h = self.proj_in.forward(&flat(&self.norm.forward(x)?)?)?;
         let normed = self.norm1.forward(&h)?;
-        let (key, value) = (self.attn1.to_k.forward(&normed)?, self.attn1.to_v.forward(&normed)?);
+        let (key, value) = (
+            self.attn1.to_k.forward(&normed)?,
+            self.attn1.to_v.forward(&normed)?,
+        );
         let h = self.attn1.forward(&normed, &key, &value, None, &h)?;
         let normed = self.norm2.forward(&h)?;
         let KeyValue { key, value, bias } = context;
         let h = self.attn2.forward(&normed, key, value, Some(bias), &h)?;
         let h = self.ff.forward(&self.norm3.forward(&h)?, &h)?;
-        let h = self.proj_out.forward_with(&h, Activation::Identity, Some(&flat(x)?))?;
+        let h = self
+            .proj_out
+            .forward_with(&h, Activation::Identity, Some(&flat(x)?))?;
         Ok(h.reshape((batch, time, rows, dim))?)
     }
 }

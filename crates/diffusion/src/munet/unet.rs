@@ -47,7 +47,9 @@ impl Unet {
         let mut down_blocks = Vec::new();
         for (level, &to) in widths.iter().enumerate() {
             let weights = weights.pp(format!("down_blocks.{level}"));
-            let heads = cfg.attends_down(level).then(|| cfg.attention_head_dim[level]);
+            let heads = cfg
+                .attends_down(level)
+                .then(|| cfg.attention_head_dim[level]);
             let mut layers = Vec::new();
             for index in 0..cfg.layers_per_block {
                 layers.push(Layer::new((from, to), heads, index, cfg, &weights));
@@ -63,8 +65,9 @@ impl Unet {
         let mut up_blocks = Vec::new();
         for (level, &to) in widths.iter().rev().enumerate() {
             let weights = weights.pp(format!("up_blocks.{level}"));
-            let heads =
-                cfg.attends_up(level).then(|| cfg.attention_head_dim[levels - 1 - level]);
+            let heads = cfg
+                .attends_up(level)
+                .then(|| cfg.attention_head_dim[levels - 1 - level]);
             let mut layers = Vec::new();
             for index in 0..=cfg.layers_per_block {
                 let skip = skips.pop().expect("one skip for every layer on the way up");
@@ -76,14 +79,19 @@ impl Unet {
         }
         Ok(Self {
             conv_in: Conv2d::new(cfg.in_channels, first, 3, &weights.pp("conv_in")),
-            control: (cfg.control_channels > 0).then(|| Control::new(cfg, weights)).transpose()?,
+            control: (cfg.control_channels > 0)
+                .then(|| Control::new(cfg, weights))
+                .transpose()?,
             linear_1: Linear::new(first, 4 * first, &weights.pp("time_embedding.linear_1")),
             linear_2: Linear::new(4 * first, 4 * first, &weights.pp("time_embedding.linear_2")),
             down_blocks,
             mid_block,
             up_blocks,
             conv_norm_out: GroupNorm::new(
-                cfg.norm_num_groups, first, cfg.norm_eps, &weights.pp("conv_norm_out"),
+                cfg.norm_num_groups,
+                first,
+                cfg.norm_eps,
+                &weights.pp("conv_norm_out"),
             ),
             conv_out: Conv2d::new(first, cfg.out_channels, 3, &weights.pp("conv_out")),
             time_channels: first,
@@ -98,12 +106,18 @@ impl Unet {
             .iter()
             .map(|set| {
                 let hidden_states = set.hidden_states.to_dtype(self.dtype)?;
-                Ok(Condition { hidden_states, bias: set.bias.clone() })
+                Ok(Condition {
+                    hidden_states,
+                    bias: set.bias.clone(),
+                })
             })
             .collect::<Result<_>>()?;
         let mut contexts = Vec::new();
         let layers = |blocks: &[(Vec<Layer>, _)], out: &mut Vec<KeyValue>| -> Result<()> {
-            blocks.iter().flat_map(|(layers, _)| layers).try_for_each(|l| l.prepare(&sets, out))
+            blocks
+                .iter()
+                .flat_map(|(layers, _)| layers)
+                .try_for_each(|l| l.prepare(&sets, out))
         };
         layers(&self.down_blocks, &mut contexts)?;
         self.mid_block.prepare(&sets, &mut contexts)?;
@@ -153,7 +167,9 @@ impl Unet {
                 x = up.enlarge(&x, [time, rows])?;
             }
         }
-        let y = self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)?;
+        let y = self
+            .conv_out
+            .forward(&self.conv_norm_out.forward_silu(&x)?)?;
         Ok(y.to_dtype(DType::F32)?)
     }
 
@@ -178,7 +194,11 @@ impl Control {
     fn new(cfg: &UnetConfig, weights: &Weights) -> Result<Self> {
         let (channels, rows) = (cfg.block_out_channels[0], cfg.sample_size[1]);
         let bias = weights.values("frequency_bias", &[rows, channels]);
-        let bias = if weights.is_listing() { vec![0.0; rows * channels] } else { bias };
+        let bias = if weights.is_listing() {
+            vec![0.0; rows * channels]
+        } else {
+            bias
+        };
         Ok(Self {
             control_in: Conv2d::new(cfg.control_channels, channels, 3, &weights.pp("control_in")),
             frequency_bias: tensor(bias, &[1, 1, rows, channels], weights.dtype())?,
@@ -186,6 +206,10 @@ impl Control {
     }
 
     fn forward(&self, map: &Tensor) -> Result<Tensor> {
-        Ok(self.control_in.forward(map)?.broadcast_add(&self.frequency_bias)?.contiguous()?)
+        Ok(self
+            .control_in
+            .forward(map)?
+            .broadcast_add(&self.frequency_bias)?
+            .contiguous()?)
     }
 }

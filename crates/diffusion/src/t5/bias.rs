@@ -83,7 +83,11 @@ impl RelativeBias {
                 full.extend(row.iter().zip(keys).map(|(bias, mask)| bias + mask));
             }
         }
-        Ok(tensor(full, &[batch.batch(), heads, tokens, tokens], DType::F32)?)
+        Ok(tensor(
+            full,
+            &[batch.batch(), heads, tokens, tokens],
+            DType::F32,
+        )?)
     }
 }
 
@@ -93,14 +97,35 @@ mod tests {
 
     fn bias(bidirectional: bool) -> RelativeBias {
         let table = (0..64).map(|i| i as f32).collect();
-        RelativeBias { table, heads: 2, num_buckets: 32, max_distance: 128, bidirectional }
+        RelativeBias {
+            table,
+            heads: 2,
+            num_buckets: 32,
+            max_distance: 128,
+            bidirectional,
+        }
     }
 
     #[test]
     fn buckets_of_the_encoder_are_those_of_t5() {
         let expected = [
-            (0, 0), (-1, 1), (-7, 7), (-8, 8), (-11, 8), (-12, 9), (-16, 10), (-32, 12), (-64, 14),
-            (-127, 15), (-5000, 15), (1, 17), (7, 23), (8, 24), (16, 26), (127, 31), (5000, 31),
+            (0, 0),
+            (-1, 1),
+            (-7, 7),
+            (-8, 8),
+            (-11, 8),
+            (-12, 9),
+            (-16, 10),
+            (-32, 12),
+            (-64, 14),
+            (-127, 15),
+            (-5000, 15),
+            (1, 17),
+            (7, 23),
+            (8, 24),
+            (16, 26),
+            (127, 31),
+            (5000, 31),
         ];
         for (offset, bucket) in expected {
             assert_eq!(bias(true).bucket(offset), bucket, "offset {offset}");
@@ -109,7 +134,15 @@ mod tests {
 
     #[test]
     fn the_decoder_does_not_look_ahead() {
-        let expected = [(5, 0), (0, 0), (-1, 1), (-15, 15), (-16, 16), (-32, 21), (-127, 31)];
+        let expected = [
+            (5, 0),
+            (0, 0),
+            (-1, 1),
+            (-15, 15),
+            (-16, 16),
+            (-32, 21),
+            (-127, 31),
+        ];
         for (offset, bucket) in expected {
             assert_eq!(bias(false).bucket(offset), bucket, "offset {offset}");
         }
@@ -124,6 +157,10 @@ mod tests {
         // The second of two heads reads the odd numbers: 2 · bucket + 1.
         assert_eq!(rows, [[1.0, 35.0, 37.0], [3.0, 1.0, 35.0], [5.0, 3.0, 1.0]]);
         let hidden: Vec<Vec<f32>> = full.get(1).unwrap().get(0).unwrap().to_vec2().unwrap();
-        assert!(hidden.iter().all(|row| row[0] >= 0.0 && row[1] < -1e8 && row[2] < -1e8));
+        assert!(
+            hidden
+                .iter()
+                .all(|row| row[0] >= 0.0 && row[1] < -1e8 && row[2] < -1e8)
+        );
     }
 }

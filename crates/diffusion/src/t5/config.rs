@@ -88,7 +88,10 @@ fn yes() -> bool {
 impl T5Config {
     /// Reads and checks a configuration; `file` is named in errors.
     pub fn from_json(file: &str, json: &[u8]) -> Result<Self> {
-        let fault = |reason: String| Error::Config { file: file.to_owned(), reason };
+        let fault = |reason: String| Error::Config {
+            file: file.to_owned(),
+            reason,
+        };
         let config: Self = serde_json::from_slice(json).map_err(|e| fault(e.to_string()))?;
         config.check().map_err(fault)?;
         Ok(config)
@@ -117,23 +120,41 @@ impl T5Config {
             ("num_heads", self.num_heads, 1, MAX_SIZE),
             ("num_layers", self.num_layers, 1, MAX_LAYERS),
             ("num_decoder_layers", self.decoder_layers(), 1, MAX_LAYERS),
-            ("relative_attention_num_buckets", self.relative_attention_num_buckets, 4, MAX_SIZE),
-            ("max_length", self.max_tokens(), 1, crate::tokens::MAX_TOKENS),
+            (
+                "relative_attention_num_buckets",
+                self.relative_attention_num_buckets,
+                4,
+                MAX_SIZE,
+            ),
+            (
+                "max_length",
+                self.max_tokens(),
+                1,
+                crate::tokens::MAX_TOKENS,
+            ),
         ];
         for (name, size, min, max) in sizes {
             if !(min..=max).contains(&size) {
                 return Err(format!("{name} is {size}, not {min} to {max}"));
             }
         }
-        let (buckets, distance) =
-            (self.relative_attention_num_buckets, self.relative_attention_max_distance);
+        let (buckets, distance) = (
+            self.relative_attention_num_buckets,
+            self.relative_attention_max_distance,
+        );
         if !buckets.is_multiple_of(4) || distance <= buckets / 2 || distance > MAX_SIZE {
-            return Err(format!("{buckets} buckets do not fit a distance of {distance}"));
+            return Err(format!(
+                "{buckets} buckets do not fit a distance of {distance}"
+            ));
         }
         if !(self.layer_norm_epsilon > 0.0 && self.layer_norm_epsilon < 1.0) {
             return Err(format!("layer_norm_epsilon is {}", self.layer_norm_epsilon));
         }
-        for id in [self.pad_token_id, self.eos_token_id, self.decoder_start_token_id] {
+        for id in [
+            self.pad_token_id,
+            self.eos_token_id,
+            self.decoder_start_token_id,
+        ] {
             if id as usize >= self.vocab_size {
                 return Err(format!("token {id} is outside {} tokens", self.vocab_size));
             }
@@ -164,14 +185,25 @@ mod tests {
     fn impossible_sizes_are_named_with_the_file() {
         for (from, to, names) in [
             ("\"d_model\":32", "\"d_model\":0", "d_model is 0"),
-            ("\"num_layers\":2", "\"num_layers\":99999", "num_layers is 99999"),
-            ("\"vocab_size\":60", "\"vocab_size\":60,\"eos_token_id\":60", "token 60"),
+            (
+                "\"num_layers\":2",
+                "\"num_layers\":99999",
+                "num_layers is 99999",
+            ),
+            (
+                "\"vocab_size\":60",
+                "\"vocab_size\":60,\"eos_token_id\":60",
+                "token 60",
+            ),
             ("gated-gelu", "gated-magic", "gated-magic"),
             ("\"d_ff\":64", "\"d_ff\":-1", "-1"),
         ] {
             let error = T5Config::from_json("text.json", SMALL.replace(from, to).as_bytes());
             let message = error.unwrap_err().to_string();
-            assert!(message.starts_with("text.json") && message.contains(names), "{message}");
+            assert!(
+                message.starts_with("text.json") && message.contains(names),
+                "{message}"
+            );
         }
     }
 }

@@ -68,11 +68,7 @@ impl DecoderState {
 
 impl Decoder {
     /// Keys `decoder.*`, and `lm_head` where it is not the table `shared`.
-    pub(super) fn new(
-        config: &T5Config,
-        embed_tokens: Arc<Embedding>,
-        weights: &Weights,
-    ) -> Self {
+    pub(super) fn new(config: &T5Config, embed_tokens: Arc<Embedding>, weights: &Weights) -> Self {
         let (vocab, dim) = (config.vocab_size, config.d_model);
         let stack = weights.pp("decoder");
         stack.ignore("embed_tokens.weight", &[vocab, dim]);
@@ -87,7 +83,11 @@ impl Decoder {
         let head = if config.tie_word_embeddings {
             weights.ignore("lm_head.weight", &[vocab, dim]);
             let shared = weights.pp("shared");
-            if shared.has("weight") { shared } else { weights.pp("encoder.embed_tokens") }
+            if shared.has("weight") {
+                shared
+            } else {
+                weights.pp("encoder.embed_tokens")
+            }
         } else {
             weights.pp("lm_head")
         };
@@ -99,7 +99,11 @@ impl Decoder {
             block: (0..config.decoder_layers()).map(block).collect(),
             final_layer_norm: RmsNorm::new(dim, config.layer_norm_epsilon, &norm),
             lm_head: Linear::no_bias(dim, vocab, &head),
-            output_scale: if config.tie_word_embeddings { (dim as f64).powf(-0.5) } else { 1.0 },
+            output_scale: if config.tie_word_embeddings {
+                (dim as f64).powf(-0.5)
+            } else {
+                1.0
+            },
             heads: config.num_heads,
         }
     }
@@ -135,8 +139,9 @@ impl Decoder {
             });
         }
         let position = state.position as isize;
-        let distances: Vec<&[f32]> =
-            (0..=position).map(|key| self.relative_attention_bias.at(key - position)).collect();
+        let distances: Vec<&[f32]> = (0..=position)
+            .map(|key| self.relative_attention_bias.at(key - position))
+            .collect();
         let mut x = self.embed_tokens.rows(tokens)?;
         for (i, block) in self.block.iter().enumerate() {
             x = self.look_back(&block.self_attention, &x, &mut state.cache[i], &distances)?;
@@ -149,7 +154,10 @@ impl Decoder {
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(Error::NotFinite { stage: "decoder" });
         }
-        Ok(logits.chunks(logits.len() / rows).map(<[f32]>::to_vec).collect())
+        Ok(logits
+            .chunks(logits.len() / rows)
+            .map(<[f32]>::to_vec)
+            .collect())
     }
 
     /// Attention to the tokens so far; `x`: `[rows, d_model]`.

@@ -39,7 +39,11 @@ pub struct BeamSearch {
 impl Default for BeamSearch {
     /// The settings of Mustango's chord predictor.
     fn default() -> Self {
-        Self { num_beams: 5, min_length: 8, max_length: 128 }
+        Self {
+            num_beams: 5,
+            min_length: 8,
+            max_length: 128,
+        }
     }
 }
 
@@ -77,7 +81,10 @@ impl T5ForConditionalGeneration {
     pub fn start(&self, input: &TokenBatch) -> Result<DecoderState> {
         if input.batch() != 1 {
             let reason = format!("{} texts; generation takes one at a time", input.batch());
-            return Err(Error::InvalidRequest { field: "input_ids", reason });
+            return Err(Error::InvalidRequest {
+                field: "input_ids",
+                reason,
+            });
         }
         self.decoder.start(input, &self.encode(input)?)
     }
@@ -92,7 +99,9 @@ impl T5ForConditionalGeneration {
 
     /// Always the likeliest token: the ids from the start token on, `max_length` at most.
     pub fn greedy(&self, input: &TokenBatch, max_length: usize) -> Result<Vec<u32>> {
-        self.write(input, max_length, |logits| sample_token(logits, 0.0, 1.0, 0.0))
+        self.write(input, max_length, |logits| {
+            sample_token(logits, 0.0, 1.0, 0.0)
+        })
     }
 
     /// Tokens drawn at random: the ids from the start token on.
@@ -104,7 +113,11 @@ impl T5ForConditionalGeneration {
         sampling: &Sampling,
         uniform: &mut dyn FnMut() -> f64,
     ) -> Result<Vec<u32>> {
-        let Sampling { temperature, top_p, max_length } = *sampling;
+        let Sampling {
+            temperature,
+            top_p,
+            max_length,
+        } = *sampling;
         self.write(input, max_length, |logits| {
             sample_token(logits, temperature, top_p, uniform())
         })
@@ -133,11 +146,18 @@ impl T5ForConditionalGeneration {
 
     /// The likeliest text that a beam search finds, by its mean log-probability.
     pub fn beam_search(&self, input: &TokenBatch, search: &BeamSearch) -> Result<Hypothesis> {
-        let BeamSearch { num_beams, min_length, max_length } = *search;
+        let BeamSearch {
+            num_beams,
+            min_length,
+            max_length,
+        } = *search;
         check_length(max_length)?;
         if num_beams == 0 || num_beams > MAX_BEAMS {
             let reason = format!("{num_beams} is not 1 to {MAX_BEAMS}");
-            return Err(Error::InvalidRequest { field: "num_beams", reason });
+            return Err(Error::InvalidRequest {
+                field: "num_beams",
+                reason,
+            });
         }
         let eos = self.config.eos_token_id;
         let mut state = self.start(input)?;
@@ -163,7 +183,10 @@ fn check_length(max_length: usize) -> Result<()> {
         return Ok(());
     }
     let reason = format!("{max_length} is not 1 to {MAX_TOKENS}");
-    Err(Error::InvalidRequest { field: "max_length", reason })
+    Err(Error::InvalidRequest {
+        field: "max_length",
+        reason,
+    })
 }
 
 /// The texts of a beam search.
@@ -176,8 +199,13 @@ struct Beams {
 impl Beams {
     fn new(num_beams: usize, start: u32) -> Self {
         let score = |beam: usize| if beam == 0 { 0.0 } else { UNBORN };
-        let live = (0..num_beams).map(|beam| (vec![start], score(beam))).collect();
-        Self { live, finished: Vec::new() }
+        let live = (0..num_beams)
+            .map(|beam| (vec![start], score(beam)))
+            .collect();
+        Self {
+            live,
+            finished: Vec::new(),
+        }
     }
 
     fn length(&self) -> usize {
@@ -185,7 +213,10 @@ impl Beams {
     }
 
     fn last_tokens(&self) -> Vec<u32> {
-        self.live.iter().map(|(ids, _)| ids[ids.len() - 1]).collect()
+        self.live
+            .iter()
+            .map(|(ids, _)| ids[ids.len() - 1])
+            .collect()
     }
 
     /// One step: the best continuations become the beams, or end. Tells the old row of each beam.
@@ -221,7 +252,11 @@ impl Beams {
         };
         let mut all: Vec<(usize, u32, f32)> = Vec::new();
         for (row, (scores, (_, sum))) in log_probs.iter().zip(&self.live).enumerate() {
-            all.extend((0u32..).zip(scores).map(|(token, score)| (row, token, score + sum)));
+            all.extend(
+                (0u32..)
+                    .zip(scores)
+                    .map(|(token, score)| (row, token, score + sum)),
+            );
         }
         let count = 2 * self.live.len();
         if all.len() > count {
@@ -293,7 +328,11 @@ mod tests {
 
     #[test]
     fn one_beam_without_a_shortest_length_is_greedy() {
-        let search = BeamSearch { num_beams: 1, min_length: 0, max_length: 20 };
+        let search = BeamSearch {
+            num_beams: 1,
+            min_length: 0,
+            max_length: 20,
+        };
         for tied in [false, true] {
             let found = model(tied).beam_search(&prompt(), &search).unwrap();
             assert_eq!(found.ids, model(tied).greedy(&prompt(), 20).unwrap());
@@ -309,7 +348,11 @@ mod tests {
                 n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 (n >> 11) as f64 / (1u64 << 53) as f64
             };
-            let sampling = Sampling { temperature, top_p: 0.95, max_length: 24 };
+            let sampling = Sampling {
+                temperature,
+                top_p: 0.95,
+                max_length: 24,
+            };
             model.sample(&prompt(), &sampling, &mut uniform).unwrap()
         };
         assert_eq!(draw(1.5, 3), draw(1.5, 3));
@@ -341,7 +384,11 @@ mod tests {
     #[test]
     fn lengths_beams_and_rows_out_of_range_are_refused() {
         let model = model(false);
-        let search = |num_beams, max_length| BeamSearch { num_beams, min_length: 0, max_length };
+        let search = |num_beams, max_length| BeamSearch {
+            num_beams,
+            min_length: 0,
+            max_length,
+        };
         assert!(model.beam_search(&prompt(), &search(0, 10)).is_err());
         assert!(model.beam_search(&prompt(), &search(65, 10)).is_err());
         assert!(model.beam_search(&prompt(), &search(2, 0)).is_err());

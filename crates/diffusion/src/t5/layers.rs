@@ -33,8 +33,11 @@ impl Attention {
     /// `x`: `[batch, tokens, d_model]` looks at itself → the same shape, `x` added.
     pub(super) fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let normed = self.layer_norm.forward(x)?;
-        let (q, k, v) =
-            (self.q.forward(&normed)?, self.k.forward(&normed)?, self.v.forward(&normed)?);
+        let (q, k, v) = (
+            self.q.forward(&normed)?,
+            self.k.forward(&normed)?,
+            self.v.forward(&normed)?,
+        );
         let seen = attention(&q, &k, &v, self.heads, 1.0, Some(bias))?;
         Ok(self.o.forward_with(&seen, Activation::Identity, Some(x))?)
     }
@@ -78,6 +81,8 @@ impl FeedForward {
         if let Some(gate) = &self.gate {
             inner = (inner * gate.forward(&normed)?)?;
         }
-        Ok(self.wo.forward_with(&inner, Activation::Identity, Some(x))?)
+        Ok(self
+            .wo
+            .forward_with(&inner, Activation::Identity, Some(x))?)
     }
 }

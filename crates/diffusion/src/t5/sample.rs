@@ -19,24 +19,41 @@ pub struct Sampling {
 ///
 /// Equal scores count in the order of their ids. Minus infinity excludes a token. An error for
 /// settings out of range, and where no score is a finite number.
-pub fn sample_token(
-    logits: &[f32],
-    temperature: f64,
-    top_p: f64,
-    uniform: f64,
-) -> Result<u32> {
+pub fn sample_token(logits: &[f32], temperature: f64, top_p: f64, uniform: f64) -> Result<u32> {
     let settings = [
-        ("temperature", temperature, temperature >= 0.0 && temperature.is_finite(), "0 or more"),
-        ("top_p", top_p, top_p > 0.0 && top_p <= 1.0, "above 0 and at most 1"),
-        ("uniform", uniform, (0.0..1.0).contains(&uniform), "from 0 to below 1"),
+        (
+            "temperature",
+            temperature,
+            temperature >= 0.0 && temperature.is_finite(),
+            "0 or more",
+        ),
+        (
+            "top_p",
+            top_p,
+            top_p > 0.0 && top_p <= 1.0,
+            "above 0 and at most 1",
+        ),
+        (
+            "uniform",
+            uniform,
+            (0.0..1.0).contains(&uniform),
+            "from 0 to below 1",
+        ),
     ];
     for (field, value, fits, range) in settings {
         if !fits {
-            return Err(Error::InvalidRequest { field, reason: format!("{value} is not {range}") });
+            return Err(Error::InvalidRequest {
+                field,
+                reason: format!("{value} is not {range}"),
+            });
         }
     }
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-    order.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| {
+        logits[b as usize]
+            .total_cmp(&logits[a as usize])
+            .then(a.cmp(&b))
+    });
     let peak = match order.first() {
         Some(&likeliest) => f64::from(logits[likeliest as usize]),
         None => f64::NAN,
@@ -80,9 +97,10 @@ mod tests {
     #[test]
     fn a_uniform_number_meets_the_probabilities() {
         let draw = |u| sample_token(&halves(), 1.0, 1.0, u).unwrap();
-        assert_eq!([0.0, 0.49, 0.51, 0.74, 0.76, 0.87, 0.88, 0.9999].map(draw), [
-            2, 2, 0, 0, 1, 1, 3, 3
-        ]);
+        assert_eq!(
+            [0.0, 0.49, 0.51, 0.74, 0.76, 0.87, 0.88, 0.9999].map(draw),
+            [2, 2, 0, 0, 1, 1, 3, 3]
+        );
     }
 
     #[test]
@@ -94,9 +112,13 @@ mod tests {
 
     #[test]
     fn settings_and_scores_that_mean_nothing_are_refused() {
-        for (temperature, top_p, uniform) in
-            [(-1.0, 1.0, 0.5), (f64::NAN, 1.0, 0.5), (1.0, 0.0, 0.5), (1.0, 1.1, 0.5), (1.0, 1.0, 1.0)]
-        {
+        for (temperature, top_p, uniform) in [
+            (-1.0, 1.0, 0.5),
+            (f64::NAN, 1.0, 0.5),
+            (1.0, 0.0, 0.5),
+            (1.0, 1.1, 0.5),
+            (1.0, 1.0, 1.0),
+        ] {
             assert!(sample_token(&halves(), temperature, top_p, uniform).is_err());
         }
         assert!(sample_token(&[], 1.0, 1.0, 0.5).is_err());

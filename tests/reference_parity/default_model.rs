@@ -1,0 +1,139 @@
+//! The networks of the default model against their training twins: what the exported weights gave
+//! there, from `twin_io.safetensors` beside them.
+
+use crate::golden::{Golden, assert_values};
+use crate::layout::{assert_channels_last, channels_last};
+use mustool_diffusion::munet::{Condition, Unet};
+use mustool_diffusion::t5::{T5Config, T5Encoder, T5ForConditionalGeneration};
+use mustool_diffusion::vae::{Vae, VaeConfig};
+use mustool_diffusion::vocos::Vocos;
+use mustool_nn::{DType, Source, Weights};
+use std::path::PathBuf;
+
+/// The weights are stored in 16 bits, the same for both; both compute in 32.
+const TOLERANCE: f32 = 2e-3;
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("crates/default-model/files")
+        .join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(file(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn golden() -> Golden {
+    Golden::load(file("twin_io.safetensors").to_str().unwrap())
+}
+
+/// Builds a network and accounts for every key of its file.
+fn load<T>(network: &str, build: impl FnOnce(&Weights, &str) -> T) -> T {
+    let source = Source::files(&[file(&format!("{network}.safetensors"))]).unwrap();
+    let weights = Weights::new(source, DType::F32);
+    let built = build(&weights, &text(&format!("{network}_config.json")));
+    weights.finish().unwrap();
+    built
+}
+
+#[test]
+fn the_text_encoder_agrees() {
+    let golden = golden();
+    let encoder = load("text_encoder", |weights, config| {
+        T5Encoder::new(
+            &T5Config::from_json("", config.as_bytes()).unwrap(),
+            weights,
+        )
+    });
+    let hidden_states = encoder.forward(&golden.token_batch("text.")).unwrap();
+    golden.assert_close(&hidden_states, "text.hidden_states", TOLERANCE);
+}
+
+#[test]
+fn the_plan_predictor_agrees_step_by_step() {
+    let golden = golden();
+    let predictor = load("predictor", |weights, config| {
+        let config = T5Config::from_json("", config.as_bytes()).unwrap();
+        T5ForConditionalGeneration::new(&config, weights)
+    });
+    let ids = golden.ids("predictor.decoder_input_ids");
+    let mut state = predictor.start(&golden.token_batch("text.")).unwrap();
+    let (shape, expected) = golden.get("predictor.logits");
+    let &[batch, steps, vocab] = shape else {
+        panic!("{shape:?}")
+    };
+    for step in 0..steps {
+        let column: Vec<u32> = ids.iter().map(|row| row[step]).collect();
+        let logits = predictor.step(&mut state, &column).unwrap();
+        assert_eq!(logits.len(), batch);
+        for (row, logits) in logits.iter().enumerate() {
+            let start = (row * steps + step) * vocab;
+            assert_values(
+                logits,
+                &expected[start..start + vocab],
+                "predictor.logits",
+                TOLERANCE,
+            );
+        }
+    }
+}
+
+#[test]
+fn the_unet_agrees() {
+    let golden = golden();
+    let unet = load("unet", |weights, config| {
+        Unet::new(&serde_json::from_str(config).unwrap(), weights).unwrap()
+    });
+    let condition = Condition::new(
+        golden.tensor("unet.encoder_hidden_states"),
+        &golden.tensor("unet.encoder_attention_mask"),
+    )
+    .unwrap();
+    let controls = channels_last(&golden, "unet.controls");
+    let conditions = unet.prepare(&[condition], Some(&controls)).unwrap();
+    let sample = channels_last(&golden, "unet.sample");
+    let output = unet
+        .forward(&sample, golden.get("unet.timestep").1, &conditions)
+        .unwrap();
+    assert_channels_last(&output, &golden, "unet.output", TOLERANCE);
+}
+
+#[test]
+fn the_autoencoder_agrees_both_ways() {
+    let golden = golden();
+    let vae = load("vae", |weights, config| {
+        Vae::new(&VaeConfig::from_json(config).unwrap(), weights)
+    });
+    let spectrogram = vae
+        .decode(&channels_last(&golden, "vae.decode.latents"))
+        .unwrap();
+    assert_channels_last(&spectrogram, &golden, "vae.decode.spectrogram", TOLERANCE);
+    let posterior = vae
+        .encode(&channels_last(&golden, "vae.encode.spectrogram"))
+        .unwrap();
+    assert_channels_last(&posterior.mean, &golden, "vae.encode.mean", TOLERANCE);
+    assert_channels_last(&posterior.logvar, &golden, "vae.encode.logvar", TOLERANCE);
+}
+
+#[test]
+fn the_vocoder_agrees() {
+    let golden = golden();
+    let vocoder = load("vocoder", |weights, config| {
+        Vocos::new(&serde_json::from_str(config).unwrap(), weights).unwrap()
+    });
+    // `[batch, channels, frames]` → one item, `[frames, channels]`.
+    let item = |key: &str, i: usize| golden.tensor(key).get(i).unwrap().t().unwrap();
+    let batch = golden.get("vocoder.waveform").0[0];
+    let mut waveform = Vec::new();
+    for i in 0..batch {
+        let x = item("vocoder.spectrogram", i).contiguous().unwrap();
+        let controls = item("vocoder.controls", i).contiguous().unwrap();
+        waveform.extend(vocoder.forward(&x, &controls).unwrap());
+    }
+    assert_values(
+        &waveform,
+        golden.get("vocoder.waveform").1,
+        "vocoder.waveform",
+        TOLERANCE,
+    );
+}
