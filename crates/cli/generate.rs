@@ -164,7 +164,7 @@ pub(crate) fn run(args: Generate) -> anyhow::Result<()> {
         let request = (settings
             .validate(pipeline.info())
             .map_err(anyhow::Error::from))
-        .and_then(|()| settings.to_request(pipeline.info()))
+        .and_then(|()| settings.prepare(pipeline.info()))
         .map_err(|error| origin.locate(error))?;
         requests.push(request);
     }

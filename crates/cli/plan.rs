@@ -76,7 +76,7 @@ pub(crate) fn run(args: PlanCommand) -> anyhow::Result<()> {
     let plan = (settings
         .validate(pipeline.info())
         .map_err(anyhow::Error::from))
-    .and_then(|()| settings.to_request(pipeline.info()))
+    .and_then(|()| settings.prepare(pipeline.info()))
     .and_then(|request| Ok(pipeline.plan(&request)?))
     .map_err(|error| Origin::Flags.locate(error))?;
     let shown = if text {

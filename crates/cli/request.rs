@@ -267,7 +267,7 @@ impl Settings {
 
     /// The request as the pipeline takes it. Reads the input, and notes its checksum and the
     /// length that follows from it. A [`Fault`] is in the error where the request is wrong.
-    pub(crate) fn to_request(&mut self, info: &ModelInfo) -> anyhow::Result<Request> {
+    pub(crate) fn prepare(&mut self, info: &ModelInfo) -> anyhow::Result<Request> {
         let source = self
             .input_audio
             .as_mut()
@@ -276,7 +276,7 @@ impl Settings {
         if let Some(source) = &source {
             let input_s = source.waveform.duration_s();
             let default_s = match source.mode {
-                Mode::Extend { .. } => (input_s + DEFAULT_DURATION_S).min(info.max_duration_s),
+                Mode::Extend => (input_s + DEFAULT_DURATION_S).min(info.max_duration_s),
                 _ => input_s,
             };
             self.duration_s = self.duration_s.or(Some(default_s));

@@ -71,7 +71,7 @@ impl InputAudio {
                 within("strength", strength, (0.0, 1.0))?;
                 Ok(Mode::Vary { strength })
             }
-            ModeName::Extend => Ok(Mode::Extend {}),
+            ModeName::Extend => Ok(Mode::Extend),
             ModeName::Loop => Ok(Mode::Loop),
             ModeName::Inpaint => {
                 let Some(start_s) = self.start_s else {

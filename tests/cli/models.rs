@@ -26,8 +26,16 @@ fn a_converted_checkpoint_has_the_tensors_of_the_reference() {
     bench.ok(&["models", "convert", &checkpoint, "-o", "beats.safetensors"]);
     let ours = tensors(&bench.bytes("beats.safetensors"));
     let theirs = tensors(&std::fs::read(format!("{FIXTURES}/beats.safetensors")).unwrap());
-    assert!(theirs.len() > 10);
+    assert!(theirs.len() > 10 && ours.len() == theirs.len());
     for tensor in &theirs {
+        // The reference stores these integers as floats; we keep what the checkpoint has.
+        if tensor.0 == "deberta.embeddings.position_ids" {
+            assert!(
+                ours.iter()
+                    .any(|(name, kind, _)| *name == tensor.0 && kind.contains("I64"))
+            );
+            continue;
+        }
         assert!(ours.contains(tensor), "{} differs", tensor.0);
     }
 }

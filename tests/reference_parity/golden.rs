@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Largest difference of any number of one network.
-pub const TOLERANCE: f32 = 2e-5;
+pub(crate) const TOLERANCE: f32 = 2e-5;
 
 /// Path of a fixture.
-pub fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     let folder = std::env::var_os("MUSTOOL_FIXTURES").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mustango"),
         PathBuf::from,
@@ -19,24 +19,24 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 /// The bytes of a fixture.
-pub fn bytes(name: &str) -> Vec<u8> {
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
     let path = path(name);
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// A fixture in JSON.
-pub fn json(name: &str) -> serde_json::Value {
+pub(crate) fn json(name: &str) -> serde_json::Value {
     serde_json::from_slice(&bytes(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// The weights of a fixture, for `f32`.
-pub fn weights(name: &str) -> Weights {
+pub(crate) fn weights(name: &str) -> Weights {
     Weights::new(Source::files(&[path(name)]).unwrap(), DType::F32)
 }
 
 /// The part of a fixture's weights whose names begin so, without that beginning: with it,
 /// `Weights::finish` speaks about one network of a file that holds several.
-pub fn weights_below(name: &str, prefix: &str) -> Weights {
+pub(crate) fn weights_below(name: &str, prefix: &str) -> Weights {
     let part = Golden::load(name)
         .0
         .into_iter()
@@ -45,11 +45,11 @@ pub fn weights_below(name: &str, prefix: &str) -> Weights {
 }
 
 /// Named tensors that the reference wrote: shapes and values.
-pub struct Golden(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
+pub(crate) struct Golden(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
 
 impl Golden {
     /// Reads a fixture of `f32` tensors.
-    pub fn load(name: &str) -> Self {
+    pub(crate) fn load(name: &str) -> Self {
         let bytes = bytes(name);
         let file = SafeTensors::deserialize(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
         let tensors = file.tensors().into_iter().map(|(key, view)| {
@@ -62,19 +62,19 @@ impl Golden {
     }
 
     /// Shape and values.
-    pub fn get(&self, key: &str) -> (&[usize], &[f32]) {
+    pub(crate) fn get(&self, key: &str) -> (&[usize], &[f32]) {
         let (shape, values) = self.0.get(key).unwrap_or_else(|| panic!("no {key}"));
         (shape, values)
     }
 
     /// A tensor.
-    pub fn tensor(&self, key: &str) -> Tensor {
+    pub(crate) fn tensor(&self, key: &str) -> Tensor {
         let (shape, values) = self.get(key);
         mustool_nn::tensor(values.to_vec(), shape, DType::F32).unwrap()
     }
 
     /// Rows of ids.
-    pub fn ids(&self, key: &str) -> Vec<Vec<u32>> {
+    pub(crate) fn ids(&self, key: &str) -> Vec<Vec<u32>> {
         let (shape, values) = self.get(key);
         let tokens = shape[shape.len() - 1];
         values
@@ -84,7 +84,7 @@ impl Golden {
     }
 
     /// `input_ids` and `attention_mask`, with a prefix to both names.
-    pub fn token_batch(&self, prefix: &str) -> TokenBatch {
+    pub(crate) fn token_batch(&self, prefix: &str) -> TokenBatch {
         let masks: Vec<Vec<bool>> = self
             .ids(&format!("{prefix}attention_mask"))
             .into_iter()
@@ -94,7 +94,7 @@ impl Golden {
     }
 
     /// Fails unless `actual` has the shape and, within `tolerance`, the values of the reference.
-    pub fn assert_close(&self, actual: &Tensor, key: &str, tolerance: f32) {
+    pub(crate) fn assert_close(&self, actual: &Tensor, key: &str, tolerance: f32) {
         let (shape, expected) = self.get(key);
         assert_eq!(actual.dims(), shape, "{key}: another shape");
         assert_values(&host(actual).unwrap(), expected, key, tolerance);
@@ -102,7 +102,11 @@ impl Golden {
 }
 
 /// Fails unless all numbers agree; NaN agrees with nothing.
-pub fn assert_values(actual: &[f32], expected: &[f32], what: &str, tolerance: f32) {
+#[expect(
+    clippy::print_stderr,
+    reason = "differences are shown with `--nocapture`"
+)]
+pub(crate) fn assert_values(actual: &[f32], expected: &[f32], what: &str, tolerance: f32) {
     assert_eq!(actual.len(), expected.len(), "{what}: another length");
     let mut largest = 0.0f32;
     for (i, (a, e)) in actual.iter().zip(expected).enumerate() {

@@ -6,7 +6,7 @@ use mustool_diffusion::hifigan::to_pcm16;
 
 /// Fails unless the samples are within `counts` of the reference. Where the reference has wrapped
 /// around from 32768, this project has 32767.
-pub fn assert_pcm16(waveform: &[f32], golden: &Golden, key: &str, counts: i32) {
+pub(crate) fn assert_pcm16(waveform: &[f32], golden: &Golden, key: &str, counts: i32) {
     let (_, expected) = golden.get(key);
     assert_eq!(waveform.len(), expected.len(), "{key}: another length");
     for (i, (actual, (&expected, &x))) in to_pcm16(waveform)

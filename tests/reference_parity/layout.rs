@@ -4,7 +4,7 @@ use crate::golden::{Golden, assert_values};
 use mustool_nn::{Tensor, host};
 
 /// `[batch, channels, height, width]` → `[batch, height, width, channels]`.
-pub fn channels_last(golden: &Golden, key: &str) -> Tensor {
+pub(crate) fn channels_last(golden: &Golden, key: &str) -> Tensor {
     golden
         .tensor(key)
         .permute((0, 2, 3, 1))
@@ -14,7 +14,7 @@ pub fn channels_last(golden: &Golden, key: &str) -> Tensor {
 }
 
 /// Fails unless `actual`, channels last, is the reference's tensor, channels first.
-pub fn assert_channels_last(actual: &Tensor, golden: &Golden, key: &str, tolerance: f32) {
+pub(crate) fn assert_channels_last(actual: &Tensor, golden: &Golden, key: &str, tolerance: f32) {
     let actual = actual.permute((0, 3, 1, 2)).unwrap();
     let (shape, expected) = golden.get(key);
     assert_eq!(actual.dims(), shape, "{key}: another shape");

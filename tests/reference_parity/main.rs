@@ -3,6 +3,8 @@
 //!
 //! Another set of such files is read from the folder in `MUSTOOL_FIXTURES`, if it is set.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod beats;
 mod chords;
 mod default_model;

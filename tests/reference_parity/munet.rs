@@ -5,7 +5,7 @@ use crate::layout::{assert_channels_last, channels_last};
 use mustool_diffusion::munet::{Condition, Conditions, Unet, UnetConfig};
 use mustool_nn::host;
 
-pub fn unet() -> Unet {
+pub(crate) fn unet() -> Unet {
     let config: UnetConfig = serde_json::from_value(json("unet_config.json")).unwrap();
     let weights = weights_below("ldm.safetensors", "unet.");
     let unet = Unet::new(&config, &weights).unwrap();

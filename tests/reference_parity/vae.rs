@@ -6,7 +6,7 @@ use mustool_diffusion::hifigan::HifiGan;
 use mustool_diffusion::vae::{Vae, VaeConfig};
 
 /// The networks of the VAE file, every key accounted for.
-pub fn vae_and_vocoder() -> (Vae, HifiGan) {
+pub(crate) fn vae_and_vocoder() -> (Vae, HifiGan) {
     let json = String::from_utf8(bytes("vae_config.json")).unwrap();
     let vae_config = VaeConfig::from_json(&json).unwrap();
     let vocoder_config = serde_json::from_slice(&bytes("hifigan_config.json")).unwrap();

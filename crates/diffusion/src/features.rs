@@ -171,7 +171,7 @@ fn chord_tokens(chord: &Chord) -> [u32; 3] {
     let has_sixth = |quality: Quality| quality.intervals().contains(&9);
     let kind = match (quality.triad(), quality.seventh()) {
         (Triad::Minor, Some(10)) => 6,
-        (Triad::Minor, None) if has_sixth(quality) => 5,
+        (Triad::Minor, None | Some(9)) if has_sixth(quality) => 5,
         (Triad::Minor, _) => 4,
         (Triad::Diminished, Some(10)) => 7,
         (Triad::Diminished, _) => 11,

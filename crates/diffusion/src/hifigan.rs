@@ -42,7 +42,7 @@ impl HifiGanConfig {
             && pairs
                 .clone()
                 .all(|(&rate, &kernel)| (1..=64).contains(&rate) && kernel >= rate)
-            && self.upsample_initial_channel.is_power_of_two()
+            && self.upsample_initial_channel <= 1 << 16
             && (self.upsample_initial_channel >> stages) > 0
             && !self.resblock_kernel_sizes.is_empty()
             && self.resblock_kernel_sizes.len() == self.resblock_dilation_sizes.len();

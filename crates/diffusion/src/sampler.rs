@@ -125,7 +125,10 @@ impl<'a> Sampler<'a> {
                 }
                 let shape = [batch, range.len(), rows, control_channels(grid)];
                 let control = tensor(values, &shape, DType::F32)?;
-                let conditions = self.parts.unet.prepare(&[text.clone()], Some(&control))?;
+                let conditions = self
+                    .parts
+                    .unet
+                    .prepare(std::slice::from_ref(&text), Some(&control))?;
                 Ok((range, conditions))
             })
             .collect()
@@ -342,15 +345,11 @@ fn target_duration_s(request: &Request) -> f64 {
 
 /// Overlapping windows over `total` cells; one when they fit.
 fn window_ranges(total: usize) -> Vec<Range<usize>> {
-    if total <= WINDOW {
-        return vec![0..total];
-    }
-    let mut starts: Vec<usize> = (0..total - WINDOW).step_by(WINDOW_STEP).collect();
-    starts.push(total - WINDOW);
-    starts
-        .into_iter()
-        .map(|start| start..start + WINDOW)
-        .collect()
+    let last = total.saturating_sub(WINDOW);
+    let mut starts: Vec<usize> = (0..last).step_by(WINDOW_STEP).collect();
+    starts.push(last);
+    let range = |start: usize| start..total.min(start + WINDOW);
+    starts.into_iter().map(range).collect()
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ pub fn attention<T: Element>(
         let first = rows * ROWS;
         let count = ROWS.min(queries - first);
         let start = ((head / heads) * queries + first) * width + (head % heads) * dim;
-        let mut state = State::new::<T>(dim, matches!(keys_packed.data, Data::Tiles(_)));
+        let mut state = State::new(dim, matches!(keys_packed.data, Data::Tiles(_)));
         state.load_queries(&q[start..], count, dim, width);
         let bias = bias.map(|b| Bias {
             data: &b.data[(head / heads) * b.batch + (head % heads) * b.head + first * b.query..],
@@ -138,7 +138,7 @@ struct State {
 }
 
 impl State {
-    fn new<T: Element>(dim: usize, tiled: bool) -> Self {
+    fn new(dim: usize, tiled: bool) -> Self {
         let width = dim.next_multiple_of(PANEL);
         let size = |yes: bool, len: usize| if yes { len } else { 0 };
         Self {

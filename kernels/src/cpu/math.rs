@@ -59,7 +59,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 0.5;
     let series = p * r * r + r + 1.0;
     // The low bits of `shifted` hold n; two factors keep 2^128 out of one exponent.
     let n_bits = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;

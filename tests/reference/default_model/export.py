@@ -59,6 +59,7 @@ def write_json(path, value):
 
 def write_tensors(path, tensors):
     part = str(path) + ".part"
+    Path(part).touch()
     save_file({k: v.clone().contiguous() for k, v in tensors.items()}, part)
     os.replace(part, path)
 

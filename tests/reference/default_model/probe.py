@@ -29,6 +29,7 @@ def area(scores, labels):
 class Probe:
     """Trained on a `Latents` corpus; takes half a minute."""
 
+    @torch.enable_grad()
     def __init__(self, latents, epochs=8, seed=0):
         records = latents.records
         self.styles = sorted({r["style"] for r in records})
