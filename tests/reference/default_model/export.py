@@ -59,8 +59,8 @@ def write_json(path, value):
 
 def write_tensors(path, tensors):
     part = str(path) + ".part"
-    Path(part).touch()
     save_file({k: v.clone().contiguous() for k, v in tensors.items()}, part)
+    os.chmod(part, 0o644)
     os.replace(part, path)
 
 
