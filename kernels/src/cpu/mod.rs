@@ -13,6 +13,8 @@ mod micro;
 mod norm;
 mod pack;
 mod parallel;
+mod product_f32;
+mod product_tiles;
 mod softmax;
 #[cfg(test)]
 mod testing;
