@@ -124,7 +124,7 @@ fn excluded(parts: &[Part], mentions: &[Mention]) -> Vec<bool> {
         let less = parts
             .get(mention.end)
             .is_some_and(|part| part.text == "less" || part.text == "free");
-        if less || parts[mention.start].text.ends_with("less") {
+        if less {
             excluded[index] = true;
         }
         let solo = parts

@@ -459,3 +459,10 @@ fn control_sentences_are_read_exactly() {
         }
     }
 }
+
+#[test]
+fn less_rules_out_as_a_word_of_its_own_only() {
+    let facts = stated_facts("piano-less ambient with fretless bass");
+    assert_eq!(facts.instruments, ["fretless bass"]);
+    assert_eq!(facts.excluded_instruments, ["piano"]);
+}
