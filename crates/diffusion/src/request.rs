@@ -145,7 +145,7 @@ pub struct Output {
 }
 
 impl Request {
-    /// Refuses what no model can do; `max_duration_s` and `max_steps` are the model's.
+    /// Refuses what no model can do; `max_duration_s` is the model's.
     pub(crate) fn validate(&self, max_duration_s: f64) -> Result<()> {
         let bad = |field, reason: String| Err(Error::InvalidRequest { field, reason });
         if self.prompt.trim().is_empty() {
@@ -200,12 +200,12 @@ impl Request {
             return bad("tempo_bpm", format!("{tempo} is not within 20 to 400"));
         }
         if let Some(source) = &self.source {
-            self.validate_source(source)?;
+            self.validate_source(source, max_duration_s)?;
         }
         Ok(())
     }
 
-    fn validate_source(&self, source: &AudioSource) -> Result<()> {
+    fn validate_source(&self, source: &AudioSource, max_duration_s: f64) -> Result<()> {
         let bad = |field, reason: String| Err(Error::InvalidRequest { field, reason });
         let length = source.waveform.duration_s();
         match source.mode {
@@ -229,11 +229,36 @@ impl Request {
                     self.duration_s
                 ),
             ),
+            _ if length > max_duration_s => bad(
+                "input",
+                format!("{length:.2} s of audio is too long; at most {max_duration_s} s are taken"),
+            ),
             _ if length < 0.5 => bad(
                 "input",
                 format!("{length:.2} s of audio is too short; 0.5 s are needed"),
             ),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_beyond_the_model_is_refused_before_any_work() {
+        let refusal = |seconds: usize| {
+            let waveform = Waveform::mono(vec![0.0; seconds * 8000], 8000).unwrap();
+            let mode = Mode::Vary { strength: 0.5 };
+            let request = Request {
+                prompt: "piano".to_owned(),
+                source: Some(AudioSource { waveform, mode }),
+                ..Request::default()
+            };
+            request.validate(20.0).map_err(|error| error.to_string())
+        };
+        assert_eq!(refusal(20), Ok(()));
+        assert!(refusal(21).unwrap_err().contains("at most 20 s"));
     }
 }

@@ -87,8 +87,6 @@ impl<'a> Sampler<'a> {
         };
         sampler.windows = sampler.prepare_windows(plan)?;
         if let Some(source) = &request.source {
-            let rate = (1.0 / sampler.parts.grid.frame_s).round();
-            debug_assert!(rate > 0.0);
             sampler.keep(&source.waveform, source.mode, cell_s, encode)?;
         }
         Ok(sampler)

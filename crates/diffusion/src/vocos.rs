@@ -6,7 +6,7 @@
 //! `tests/reference/default_model/vocoder.py`.
 
 use crate::error::{Error, Result};
-use mustool_audio::stft::{Complex32, Stft, hann};
+use mustool_audio::stft::{Complex32, Stft};
 use mustool_nn::{
     Activation, Conv1d, DType, DepthwiseConv1d, LayerNorm, Linear, Tensor, Weights, activate, host,
     tensor,
@@ -231,7 +231,6 @@ fn oscillator_spectra(cfg: &VocosConfig) -> Vec<Vec<(usize, f32)>> {
         };
         full - (TAU * nu * half).cos()
     };
-    debug_assert_eq!(hann(4), [0.0, 0.5, 1.0, 0.5]);
     let step = 1.0 / n as f64;
     (0..cfg.num_bands)
         .map(|band| {
@@ -259,6 +258,7 @@ fn oscillator_spectra(cfg: &VocosConfig) -> Vec<Vec<(usize, f32)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mustool_audio::stft::hann;
 
     #[test]
     fn oscillator_spectra_are_transforms_of_the_windowed_cosine() {
