@@ -4,11 +4,11 @@ use crate::controls::{Grid, vocoder_controls};
 use crate::error::{Error, Result};
 use crate::model_files::ModelFiles;
 use crate::munet::{Condition, Unet, UnetConfig};
-use crate::planner;
+use crate::planner::{self, Planner, PlannerNetwork};
 use crate::request::{Output, Progress, Request, Stage};
 use crate::sampler::{Sampler, SamplerParts};
 use crate::scheduler::{SchedulerConfig, SchedulerKind};
-use crate::t5::{T5Config, T5Encoder, T5ForConditionalGeneration};
+use crate::t5::{T5Config, T5Encoder};
 use crate::tokens::TokenBatch;
 use crate::vae::{Vae, VaeConfig};
 use crate::vocos::{Vocos, VocosConfig};
@@ -58,15 +58,15 @@ const WEIGHTS: [&str; 4] = [
     "vae.safetensors",
     "vocoder.safetensors",
 ];
-/// The plan predictor's weights; a model without them states plain plans.
-const PREDICTOR: &str = "predictor.safetensors";
+/// The planner's weights; a model without them makes plain plans.
+const PLANNER: &str = "planner.safetensors";
 
 /// All networks of a model, ready to make music.
 pub struct Pipeline {
     info: ModelInfo,
     tokenizer: Tokenizer,
     text_encoder: T5Encoder,
-    predictor: Option<T5ForConditionalGeneration>,
+    planner: Option<PlannerNetwork>,
     unet: Unet,
     vae: Vae,
     vocoder: Vocos,
@@ -90,10 +90,10 @@ impl Pipeline {
 
     fn from_files(files: &ModelFiles, dtype: DType) -> Result<Self> {
         let mut info: ModelInfo = files.json("model.json")?;
-        let has_predictor = files.has(PREDICTOR);
+        let has_planner = files.has(PLANNER);
         let names: Vec<&str> = WEIGHTS
             .into_iter()
-            .chain(has_predictor.then_some(PREDICTOR))
+            .chain(has_planner.then_some(PLANNER))
             .collect();
         info.weights_sha256 = files.sha256(&names)?;
         let open = |name: &str, dtype| Ok::<_, Error>(Weights::new(files.weights(name)?, dtype));
@@ -102,9 +102,10 @@ impl Pipeline {
         let weights = open("text_encoder.safetensors", DType::F32)?;
         let text_encoder = T5Encoder::new(&t5("text_encoder_config.json")?, &weights);
         weights.finish()?;
-        let predictor = if has_predictor {
-            let weights = open(PREDICTOR, DType::F32)?;
-            let network = T5ForConditionalGeneration::new(&t5("predictor_config.json")?, &weights);
+        let planner = if has_planner {
+            let weights = open(PLANNER, DType::F32)?;
+            let name = "planner_config.json";
+            let network = PlannerNetwork::new(name, &files.text(name)?, &weights)?;
             weights.finish()?;
             Some(network)
         } else {
@@ -148,7 +149,7 @@ impl Pipeline {
             info,
             tokenizer,
             text_encoder,
-            predictor,
+            planner,
             unet,
             vae,
             vocoder,
@@ -167,7 +168,12 @@ impl Pipeline {
     /// Tempo, key, beats and chords for a request: what it states, and by its seed the rest.
     pub fn plan(&self, request: &Request) -> Result<Plan> {
         request.validate(self.info.max_duration_s)?;
-        planner::plan(request, self.predictor.as_ref(), &self.tokenizer)
+        let planner = self.planner.as_ref().map(|network| Planner {
+            tokenizer: &self.tokenizer,
+            text_encoder: &self.text_encoder,
+            network,
+        });
+        planner::plan(request, planner)
     }
 
     /// Makes the music. `progress` is called before every step; `Break` ends with
@@ -226,18 +232,20 @@ impl Pipeline {
             .collect()
     }
 
-    /// The negative prompt and the prompt, `[2, tokens, dim]`. Instruments and style that the plan
-    /// filled in are said too.
+    /// The negative prompt and the prompt, `[2, tokens, dim]`, the latter behind the plan's sounds
+    /// as in training: `bossa nova: nylon guitar, shaker | slow bossa nova in A minor`.
     fn encode_text(&self, request: &Request, plan: &Plan) -> Result<Condition> {
-        let mut prompt = request.prompt.clone();
-        let lower = prompt.to_lowercase();
-        let open = |name: &&String| !lower.contains(&name.to_lowercase());
-        let mut extra: Vec<&String> = plan.style.iter().filter(open).collect();
-        extra.extend(plan.instruments.iter().filter(open));
-        for name in extra {
-            prompt.push_str(", ");
-            prompt.push_str(name);
-        }
+        let instruments = plan.instruments.join(", ");
+        let sounds = match &plan.style {
+            Some(style) if instruments.is_empty() => style.clone(),
+            Some(style) => format!("{style}: {instruments}"),
+            None => instruments,
+        };
+        let prompt = if sounds.is_empty() {
+            request.prompt.clone()
+        } else {
+            format!("{sounds} | {}", request.prompt)
+        };
         let rows = [
             planner::encode(&self.tokenizer, &request.negative_prompt)?,
             planner::encode(&self.tokenizer, &prompt)?,
