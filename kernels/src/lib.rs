@@ -8,3 +8,5 @@
 //! Not here: tensors, autograd and checkpoints (the `nn` crate).
 
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
