@@ -7,4 +7,5 @@
 //!
 //! Not here: tensors, autograd and checkpoints (the `nn` crate).
 
+pub mod bench;
 pub mod cpu;
