@@ -4,6 +4,7 @@ mod activation;
 mod aligned;
 mod amx;
 mod attention;
+pub mod backward;
 mod conv;
 mod depthwise;
 mod element;
