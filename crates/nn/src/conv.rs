@@ -1,6 +1,6 @@
 //! Convolutions over channels-last tensors; the weights keep PyTorch's shapes in checkpoints.
 
-use crate::cpu::{Real, by_dtype, map, with_slice};
+use crate::cpu::{Real, by_dtype, map, with_optional};
 use crate::error::Result;
 use crate::weights::Weights;
 use candle_core::{DType, Tensor};
@@ -86,10 +86,7 @@ impl Conv2d {
                 conv2d(x, &shape, &self.weight, &epilogue, y)
             })
         };
-        match residual {
-            Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
-            None => product(None),
-        }
+        with_optional::<T, _>(residual, product)
     }
 }
 
@@ -169,10 +166,7 @@ impl Conv1d {
                 conv1d(x, &shape, &self.weight, &epilogue, y)
             })
         };
-        match residual {
-            Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
-            None => product(None),
-        }
+        with_optional::<T, _>(residual, product)
     }
 }
 

@@ -41,6 +41,17 @@ pub(crate) fn with_slice<T: Real, R>(x: &Tensor, f: impl FnOnce(&[T]) -> R) -> R
     Ok(f(&slice[start..start + layout.shape().elem_count()]))
 }
 
+/// Calls `f` with the contiguous elements of `x`, where there is one.
+pub(crate) fn with_optional<T: Real, R>(
+    x: Option<&Tensor>,
+    f: impl FnOnce(Option<&[T]>) -> Result<R>,
+) -> Result<R> {
+    match x {
+        Some(x) => with_slice::<T, _>(x, |slice| f(Some(slice)))?,
+        None => f(None),
+    }
+}
+
 /// A new tensor of `shape`, filled by `f` from the elements of `x`.
 pub(crate) fn map<T: Real>(
     x: &Tensor,

@@ -1,6 +1,6 @@
 //! Fully connected layers.
 
-use crate::cpu::{Real, by_dtype, map, with_slice};
+use crate::cpu::{Real, by_dtype, map, with_optional};
 use crate::error::Result;
 use crate::weights::Weights;
 use candle_core::{DType, Tensor};
@@ -76,9 +76,6 @@ impl Linear {
             };
             map::<T>(x, shape, |x, y| linear(x, &self.weight, &epilogue, y))
         };
-        match residual {
-            Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
-            None => product(None),
-        }
+        with_optional::<T, _>(residual, product)
     }
 }
