@@ -6,11 +6,11 @@ use crate::error::{Error, Result};
 use crate::features::{FeatureConfig, MusicFeatures};
 use crate::model_files::{Loader, ModelFiles};
 use crate::munet::{Condition, Unet, UnetConfig};
-use crate::planner::{self, ClipPredictors, Planner};
+use crate::planner::{ClipPredictors, Planner, PlannerNetwork, TextReader};
 use crate::request::{Output, Progress, Request, Stage};
 use crate::sampler::{Sampler, SamplerParts};
 use crate::scheduler::{SchedulerConfig, SchedulerKind};
-use crate::t5::{T5Config, T5Encoder, T5ForConditionalGeneration};
+use crate::t5::{T5Config, T5Encoder};
 use crate::tokens::TokenBatch;
 use mustool_music::Plan;
 use mustool_nn::DType;
@@ -46,10 +46,7 @@ pub struct ModelInfo {
 /// All networks of a model, ready to make music.
 pub struct Pipeline {
     info: ModelInfo,
-    tokenizer: Tokenizer,
-    /// Tokens to which a prompt is cut.
-    max_tokens: usize,
-    text_encoder: T5Encoder,
+    reader: TextReader,
     planner: Planner,
     features: Option<MusicFeatures>,
     unet: Unet,
@@ -100,18 +97,22 @@ impl Pipeline {
             accounting,
         };
         let mut info: ModelInfo = files.json("model.json")?;
-        let tokenizer = tokenizer(files, "tokenizer.json")?;
-        let t5 = |name: &str| T5Config::from_json(name, &files.text(name)?);
-        let text_config = t5("text_encoder_config.json")?;
-        let text_encoder = loader.network("text_encoder.safetensors", DType::F32, |weights| {
-            Ok(T5Encoder::new(&text_config, weights))
-        })?;
-        let planner = if files.has("predictor.safetensors") {
-            let config = t5("predictor_config.json")?;
-            let network = loader.network("predictor.safetensors", DType::F32, |weights| {
-                Ok(T5ForConditionalGeneration::new(&config, weights))
+        let file = "text_encoder_config.json";
+        let text_config = T5Config::from_json(file, &files.text(file)?)?;
+        let reader = TextReader {
+            tokenizer: tokenizer(files, "tokenizer.json")?,
+            encoder: loader.network("text_encoder.safetensors", DType::F32, |weights| {
+                Ok(T5Encoder::new(&text_config, weights))
+            })?,
+            max_tokens: text_config.max_tokens(),
+        };
+        let planner = if files.has("planner.safetensors") {
+            let file = "planner_config.json";
+            let config = files.text(file)?;
+            let network = loader.network("planner.safetensors", DType::F32, |weights| {
+                PlannerNetwork::new(file, &config, weights)
             })?;
-            Planner::Text(Box::new(network))
+            Planner::Network(Box::new(network))
         } else if files.has("beats.safetensors") && files.has("chords.safetensors") {
             let tokenizer = self::tokenizer(files, "beats_tokenizer.json")?;
             Planner::Clip(Box::new(ClipPredictors::new(files, tokenizer)?))
@@ -142,9 +143,7 @@ impl Pipeline {
         }
         let pipeline = Self {
             info,
-            tokenizer,
-            max_tokens: text_config.max_tokens(),
-            text_encoder,
+            reader,
             planner,
             features,
             unet,
@@ -195,7 +194,7 @@ impl Pipeline {
     /// rest, by its seed where they draw at random.
     pub fn plan(&self, request: &Request) -> Result<Plan> {
         request.validate(self.info.max_duration_s)?;
-        self.planner.plan(request, &self.tokenizer)
+        self.planner.plan(request, &self.reader)
     }
 
     /// Makes the music. `progress` is called before every step; `Break` ends with
@@ -260,11 +259,11 @@ impl Pipeline {
     fn encode_text(&self, request: &Request, plan: &Plan) -> Result<Condition> {
         let prompt = self.planner.told(request, plan);
         let rows = [
-            planner::encode(&self.tokenizer, &request.negative_prompt, self.max_tokens)?,
-            planner::encode(&self.tokenizer, &prompt, self.max_tokens)?,
+            self.reader.encode(&request.negative_prompt)?,
+            self.reader.encode(&prompt)?,
         ];
         let tokens = TokenBatch::padded(&rows, 0)?;
-        let hidden = self.text_encoder.forward(&tokens)?;
+        let hidden = self.reader.encoder.forward(&tokens)?;
         Condition::new(hidden, &tokens.mask_tensor()?)
     }
 }

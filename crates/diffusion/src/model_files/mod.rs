@@ -21,14 +21,14 @@ const WEIGHTS: [&str; 8] = [
     "unet.safetensors",
     "vae.safetensors",
     "vocoder.safetensors",
-    "predictor.safetensors",
+    "planner.safetensors",
     "features.safetensors",
     "beats.safetensors",
     "chords.safetensors",
 ];
 
 /// Every file that may hold something else.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
     "model.json",
     "text_encoder_config.json",
     "unet_config.json",
@@ -39,6 +39,7 @@ const TEXTS: [&str; 12] = [
     "features_config.json",
     "beats_config.json",
     "chords_config.json",
+    "planner_config.json",
     "tokenizer.json",
     "beats_tokenizer.json",
 ];

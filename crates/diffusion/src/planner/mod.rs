@@ -1,14 +1,17 @@
 //! From a request to a plan: what is stated wins, networks fill in the rest.
 //!
-//! The networks of the default model write a plan as text (`plan_text`), by the request's seed;
-//! Mustango's guess beats and then chords (`clip`), always the same.
+//! The default model's planner draws a plan by the request's seed (`network`); Mustango's predictors
+//! guess beats and then chords (`clip`), always the same.
 
 mod clip;
-mod plan_text;
+mod network;
+mod tokens;
 
 use crate::error::{Error, Result};
+use crate::noise::{Noise, Purpose};
 use crate::request::Request;
-use crate::t5::T5ForConditionalGeneration;
+use crate::t5::T5Encoder;
+use crate::tokens::TokenBatch;
 use mustool_music::{
     Beat, Chord, ChordEvent, Key, Meter, Plan, StatedFacts, TEMPO_RANGE_BPM, beat_grid,
     stated_facts, tempo_from_beats,
@@ -16,6 +19,8 @@ use mustool_music::{
 use tokenizers::Tokenizer;
 
 pub(crate) use clip::ClipPredictors;
+pub(crate) use network::PlannerNetwork;
+use network::Wishes;
 
 /// Tempo where nobody says anything.
 const PLAIN_TEMPO_BPM: f64 = 100.0;
@@ -24,8 +29,8 @@ const PLAIN_TEMPO_BPM: f64 = 100.0;
 pub(crate) enum Planner {
     /// Nobody: plans are plain.
     Plain,
-    /// A network that writes a plan as text.
-    Text(Box<T5ForConditionalGeneration>),
+    /// A network that draws a plan, decision by decision.
+    Network(Box<PlannerNetwork>),
     /// Mustango's predictors of beats and chords.
     Clip(Box<ClipPredictors>),
 }
@@ -38,8 +43,8 @@ struct Guess {
     /// Beats where the network tells each; none of them where there are none.
     beats: Option<Vec<Beat>>,
     key: Option<Key>,
-    /// Chords without times, one a bar.
-    chords: Vec<Chord>,
+    /// Each with its length in beats.
+    chords: Vec<(Chord, u8)>,
     /// Chords with times; none of them where there are none.
     timed_chords: Option<Vec<ChordEvent>>,
     style: Option<String>,
@@ -47,8 +52,8 @@ struct Guess {
 }
 
 impl Planner {
-    /// Makes the plan of a request.
-    pub(crate) fn plan(&self, request: &Request, tokenizer: &Tokenizer) -> Result<Plan> {
+    /// Makes the plan of a request, read as `reader` reads prompts.
+    pub(crate) fn plan(&self, request: &Request, reader: &TextReader) -> Result<Plan> {
         if let Some(plan) = &request.plan {
             plan.validate()?;
             let mut plan = plan.clone();
@@ -58,14 +63,14 @@ impl Planner {
         let facts = stated_facts(&request.prompt);
         let mut guess = match self {
             Self::Plain => Guess::default(),
-            Self::Text(network) => plan_text::guess(request, network, tokenizer)?,
+            Self::Network(network) => drawn(request, &facts, network, reader)?,
             Self::Clip(predictors) => predictors.rhythm(request, &facts)?,
         };
         let mut plan = rhythm(request, &facts, &guess);
         if let Self::Clip(predictors) = self
             && !states_chords(request, &facts)
         {
-            guess.timed_chords = Some(predictors.chords(request, &plan, tokenizer)?);
+            guess.timed_chords = Some(predictors.chords(request, &plan, &reader.tokenizer)?);
         }
         harmony(&mut plan, request, &facts, guess)?;
         plan.validate()?;
@@ -73,31 +78,70 @@ impl Planner {
     }
 
     /// The prompt as the text encoder is told it: Mustango hears what flags state in the sentences
-    /// of its training, the default model the instruments and the style that the plan filled in.
+    /// of its training, the default model hears the plan's sounds first.
     pub(crate) fn told(&self, request: &Request, plan: &Plan) -> String {
         match self {
             Self::Clip(_) => clip::with_stated(request, Some(plan)),
-            Self::Plain | Self::Text(_) => with_sound(&request.prompt, plan),
+            Self::Plain | Self::Network(_) => after_sounds(&request.prompt, plan),
         }
     }
+}
+
+/// What reads prompts: tokenizer and text encoder.
+pub(crate) struct TextReader {
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) encoder: T5Encoder,
+    /// Tokens to which a prompt is cut.
+    pub(crate) max_tokens: usize,
+}
+
+impl TextReader {
+    /// The tokens of a prompt.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        encode(&self.tokenizer, text, self.max_tokens)
+    }
+}
+
+/// A plan drawn by the request's seed around what the request states.
+fn drawn(
+    request: &Request,
+    facts: &StatedFacts,
+    network: &PlannerNetwork,
+    reader: &TextReader,
+) -> Result<Guess> {
+    let input = TokenBatch::padded(&[reader.encode(&request.prompt)?], 0)?;
+    let hidden_states = reader.encoder.forward(&input)?;
+    let mut wishes = Wishes::of(facts);
+    wishes.tempo_bpm = request.tempo_bpm.or(wishes.tempo_bpm);
+    wishes.key = request.key.or(wishes.key);
+    wishes.meter = request.meter.or(wishes.meter);
+    wishes.has_chords |= request.chords.is_some();
+    let noise = Noise::new(request.seed, 0, Purpose::Plan);
+    let mut drawn = 0;
+    let mut uniform = || {
+        drawn += 1;
+        noise.uniform(drawn)
+    };
+    network.draw(&input, &hidden_states, &wishes, &mut uniform)
 }
 
 fn states_chords(request: &Request, facts: &StatedFacts) -> bool {
     request.chords.is_some() || !facts.chords.is_empty() || !facts.timed_chords.is_empty()
 }
 
-/// The prompt, and the style and instruments of the plan that it does not name.
-fn with_sound(prompt: &str, plan: &Plan) -> String {
-    let mut told = prompt.to_owned();
-    let lower = told.to_lowercase();
-    let open = |name: &&String| !lower.contains(&name.to_lowercase());
-    let mut extra: Vec<&String> = plan.style.iter().filter(open).collect();
-    extra.extend(plan.instruments.iter().filter(open));
-    for name in extra {
-        told.push_str(", ");
-        told.push_str(name);
+/// The prompt behind the plan's sounds, as in training:
+/// `bossa nova: nylon guitar, shaker | slow bossa nova in A minor`.
+fn after_sounds(prompt: &str, plan: &Plan) -> String {
+    let instruments = plan.instruments.join(", ");
+    let sounds = match &plan.style {
+        Some(style) if instruments.is_empty() => style.clone(),
+        Some(style) => format!("{style}: {instruments}"),
+        None => instruments,
+    };
+    match sounds.as_str() {
+        "" => prompt.to_owned(),
+        sounds => format!("{sounds} | {prompt}"),
     }
-    told
 }
 
 /// The tokens of a text, at most `max_tokens`, the end token last.
@@ -182,10 +226,10 @@ fn harmony(plan: &mut Plan, request: &Request, facts: &StatedFacts, guess: Guess
             false => guess.key,
         });
     plan.style = guess.style;
-    plan.instruments = if facts.instruments.is_empty() {
-        guess.instruments
-    } else {
+    plan.instruments = if guess.instruments.is_empty() {
         facts.instruments.clone()
+    } else {
+        guess.instruments
     };
     plan.instruments
         .retain(|name| !facts.excluded_instruments.contains(name));
@@ -201,32 +245,45 @@ fn harmony(plan: &mut Plan, request: &Request, facts: &StatedFacts, guess: Guess
         one_per_bar(plan, &facts.chords)
     } else if let Some(events) = &guess.timed_chords {
         in_time(events)
+    } else if guess.chords.is_empty() {
+        one_per_bar(plan, &cadence(plan.key))
     } else {
-        one_per_bar(plan, &in_key(guess.chords, guess.key, plan.key))
+        one_after_another(plan, &guess.chords)
     };
     Ok(())
 }
 
-/// The guessed chords, moved to the key that was stated; the plainest cadence where the mode
-/// differs or nothing was guessed.
-fn in_key(chords: Vec<Chord>, guessed: Option<Key>, key: Option<Key>) -> Vec<Chord> {
-    let cadence = |key: Key| [0, 5, 3, 4].map(|degree| key.chord_on(degree)).to_vec();
-    match (guessed, key) {
-        (Some(from), Some(to)) if !chords.is_empty() && from.mode == to.mode => {
-            let up = i32::from(to.tonic.pitch_class().value())
-                - i32::from(from.tonic.pitch_class().value());
-            let up = if up > 6 { up - 12 } else { up };
-            chords
-                .iter()
-                .map(|chord| to.spell_chord(chord.transpose(up)))
-                .collect()
+/// The plainest chords of a key; of C major where there is none.
+fn cadence(key: Option<Key>) -> Vec<Chord> {
+    let plain = || Key::parse("C major").expect("a key that every parser knows");
+    let key = key.unwrap_or_else(plain);
+    [0, 5, 3, 4].map(|degree| key.chord_on(degree)).to_vec()
+}
+
+/// Chords of given lengths in beats from the first beat on, again and again; the last lasts to the
+/// end of its bar.
+fn one_after_another(plan: &Plan, chords: &[(Chord, u8)]) -> Vec<ChordEvent> {
+    let bar = usize::from(plan.meter.felt_beats()).max(1);
+    let phrase: usize = chords.iter().map(|(_, beats)| usize::from(*beats)).sum();
+    let phrase = phrase.next_multiple_of(bar).max(1);
+    let mut events: Vec<ChordEvent> = Vec::new();
+    for start in (0..plan.beats.len()).step_by(phrase) {
+        let mut at = start;
+        for (chord, beats) in chords {
+            let Some(beat) = plan.beats.get(at) else {
+                break;
+            };
+            if events.last().is_none_or(|event| event.chord != *chord) {
+                let time_s = beat.time_s;
+                events.push(ChordEvent {
+                    time_s,
+                    chord: *chord,
+                });
+            }
+            at += usize::from(*beats);
         }
-        (_, Some(to)) => cadence(to),
-        (_, None) if chords.is_empty() => {
-            cadence(Key::parse("C major").expect("a key that every parser knows"))
-        }
-        (_, None) => chords,
     }
+    events
 }
 
 /// One chord a bar, from the first beat on, again and again.
@@ -244,12 +301,12 @@ fn one_per_bar(plan: &Plan, chords: &[Chord]) -> Vec<ChordEvent> {
 mod tests {
     use super::*;
 
-    fn planned(prompt: &str, guess: &str) -> Plan {
+    fn planned(prompt: &str, guess: Guess) -> Plan {
         let request = Request {
             prompt: prompt.to_owned(),
             ..Request::default()
         };
-        join(&request, plan_text::read_guess(guess))
+        join(&request, guess)
     }
 
     fn join(request: &Request, guess: Guess) -> Plan {
@@ -273,7 +330,7 @@ mod tests {
             beats: Some(beats(&[0.1, 0.6, 1.1, 1.6, 12.0])),
             ..Request::default()
         };
-        let plan = join(&request, plan_text::read_guess(GUESS));
+        let plan = join(&request, guess());
         assert_eq!(
             (plan.tempo_bpm, plan.meter.to_string().as_str()),
             (120.0, "3/4")
@@ -287,7 +344,7 @@ mod tests {
 
     #[test]
     fn guessed_beats_give_way_to_a_stated_tempo_and_are_counted_in_a_stated_metre() {
-        let guess = || Guess {
+        let told = || Guess {
             meter: Meter::new(3, 4),
             beats: Some(beats(&[0.4, 1.0, 1.6, 2.2])),
             ..Guess::default()
@@ -299,7 +356,7 @@ mod tests {
                     prompt,
                     ..Request::default()
                 },
-                guess(),
+                told(),
             )
         };
         assert_eq!(of("a song").beats, beats(&[0.4, 1.0, 1.6, 2.2]));
@@ -309,26 +366,31 @@ mod tests {
         assert_eq!(counted, [1, 2, 1, 2]);
     }
 
-    const GUESS: &str =
-        "bpm 140 | 3/4 | d minor | dm7 gm7/f a7 dm7 | style waltz | accordion, violin";
+    fn guess() -> Guess {
+        let chord = |symbol| Chord::parse(symbol).unwrap();
+        Guess {
+            tempo_bpm: Some(140.0),
+            meter: Meter::parse("3/4").ok(),
+            key: Key::parse("D minor").ok(),
+            chords: vec![(chord("Dm7"), 3), (chord("Gm7/F"), 2), (chord("A7"), 2)],
+            style: Some("waltz".to_owned()),
+            instruments: vec!["accordion".to_owned(), "violin".to_owned()],
+            ..Guess::default()
+        }
+    }
 
     #[test]
     fn what_is_stated_wins_over_the_guess() {
-        let plan = planned("at 96 bpm in A minor, 4/4, piano", GUESS);
+        let plan = planned("at 96 bpm in A minor, 4/4, chords: C F, no violin", guess());
         assert_eq!((plan.tempo_bpm, plan.meter), (96.0, Meter::FOUR_FOUR));
         assert_eq!(plan.key.unwrap().to_string(), "A minor");
-        assert_eq!(plan.instruments, ["piano"]);
-        assert_eq!(
-            plan.chords[0].chord.to_string(),
-            "Am7",
-            "the guess moves to the stated key"
-        );
-        assert_eq!(plan.chords[1].chord.to_string(), "Dm7/C");
+        assert_eq!(plan.instruments, ["accordion"]);
+        assert_eq!(plan.chords[1].chord.to_string(), "F");
     }
 
     #[test]
     fn the_guess_fills_what_is_open() {
-        let plan = planned("something lovely", GUESS);
+        let plan = planned("something lovely", guess());
         assert_eq!(
             (plan.tempo_bpm, plan.meter.to_string().as_str()),
             (140.0, "3/4")
@@ -338,21 +400,30 @@ mod tests {
     }
 
     #[test]
+    fn guessed_chords_have_their_lengths_and_come_again_at_a_downbeat() {
+        let plan = planned("something lovely", guess());
+        let beat_s = 60.0 / 140.0;
+        let beats = [0, 3, 5, 9, 12, 14, 18].map(|beat| f64::from(beat) * beat_s);
+        for (event, time_s) in plan.chords.iter().zip(beats) {
+            assert!((event.time_s - time_s).abs() < 1e-9, "{event:?} {time_s}");
+        }
+        assert_eq!(plan.chords[3].chord, plan.chords[0].chord);
+    }
+
+    #[test]
     fn stated_chords_are_spread_over_the_bars() {
-        let plan = planned("chords: Am7, Fmaj7, C, G at 120 bpm 4/4", GUESS);
+        let plan = planned("chords: Am7, Fmaj7, C, G at 120 bpm 4/4", guess());
         let names: Vec<String> = plan.chords.iter().map(|c| c.chord.to_string()).collect();
         assert_eq!(names, ["Am7", "Fmaj7", "C", "G", "Am7"]);
         assert_eq!(plan.chords[1].time_s, 2.0);
     }
 
     #[test]
-    fn nonsense_from_the_predictor_leaves_a_playable_plan() {
-        for text in ["", "|||||", "bpm x | 9/0 | q | zz | |", "bpm 1e9 | 4/4"] {
-            let plan = planned("anything", text);
-            assert!(
-                !plan.chords.is_empty() && plan.tempo_bpm == 100.0,
-                "{text:?}"
-            );
-        }
+    fn without_a_planner_the_plan_is_plain_and_playable() {
+        let plan = planned("in G major, piano", Guess::default());
+        let chords: Vec<Chord> = plan.chords.iter().map(|event| event.chord).collect();
+        assert_eq!(chords[..4], cadence(plan.key));
+        assert_eq!(plan.instruments, ["piano"]);
+        assert_eq!(plan.tempo_bpm, 100.0);
     }
 }

@@ -5,6 +5,7 @@
 
 use super::bias::RelativeBias;
 use super::config::T5Config;
+use super::encoder::shared_embedding;
 use super::layers::{Attention, FeedForward};
 use crate::error::{Error, Result};
 use crate::tokens::{MAX_TOKENS, TokenBatch};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 /// The decoder stack with its output layer.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub struct T5Decoder {
     embed_tokens: Arc<Embedding>,
     relative_attention_bias: RelativeBias,
     block: Vec<Block>,
@@ -66,9 +67,18 @@ impl DecoderState {
     }
 }
 
-impl Decoder {
+impl T5Decoder {
+    /// A decoder on its own, with keys `shared`, `decoder.*` and `lm_head`.
+    pub fn new(config: &T5Config, weights: &Weights) -> Self {
+        Self::with_embedding(config, shared_embedding(config, weights), weights)
+    }
+
     /// Keys `decoder.*`, and `lm_head` where it is not the table `shared`.
-    pub(super) fn new(config: &T5Config, embed_tokens: Arc<Embedding>, weights: &Weights) -> Self {
+    pub(super) fn with_embedding(
+        config: &T5Config,
+        embed_tokens: Arc<Embedding>,
+        weights: &Weights,
+    ) -> Self {
         let (vocab, dim) = (config.vocab_size, config.d_model);
         let stack = weights.pp("decoder");
         stack.ignore("embed_tokens.weight", &[vocab, dim]);
@@ -108,10 +118,10 @@ impl Decoder {
         }
     }
 
-    /// One row that has read the prompt and has no token yet.
+    /// One row that has read the prompt, the only text of `input`, and has no token yet.
     ///
     /// `hidden_states`: `[1, tokens, d_model]` of the encoder, for the one text of `input`.
-    pub(super) fn start(&self, input: &TokenBatch, hidden_states: &Tensor) -> Result<DecoderState> {
+    pub fn start(&self, input: &TokenBatch, hidden_states: &Tensor) -> Result<DecoderState> {
         let prompt = self.block.iter().map(|block| {
             let keys = host(&block.cross_attention.k.forward(hidden_states)?)?;
             let values = host(&block.cross_attention.v.forward(hidden_states)?)?;
@@ -125,8 +135,9 @@ impl Decoder {
         })
     }
 
-    /// Adds one token to each row; the scores of all tokens that may follow, row by row.
-    pub(super) fn step(&self, state: &mut DecoderState, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
+    /// Adds one token to each row; the scores of all tokens that may follow, row by row. An error
+    /// where tokens and rows differ in number, and for scores that are not finite.
+    pub fn step(&self, state: &mut DecoderState, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
         let rows = state.cache.first().map_or(0, Vec::len);
         if tokens.len() != rows || state.position >= MAX_TOKENS {
             return Err(Error::InvalidRequest {

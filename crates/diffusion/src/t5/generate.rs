@@ -4,7 +4,7 @@
 //! predictor was judged by it.
 
 use super::config::T5Config;
-use super::decoder::{Decoder, DecoderState};
+use super::decoder::{DecoderState, T5Decoder};
 use super::encoder::{T5Encoder, shared_embedding};
 use super::sample::{Sampling, sample_token};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ const MAX_BEAMS: usize = 64;
 #[derive(Debug)]
 pub struct T5ForConditionalGeneration {
     encoder: T5Encoder,
-    decoder: Decoder,
+    decoder: T5Decoder,
     config: T5Config,
 }
 
@@ -62,7 +62,7 @@ impl T5ForConditionalGeneration {
         let embedding = shared_embedding(config, weights);
         Self {
             encoder: T5Encoder::with_embedding(config, embedding.clone(), weights),
-            decoder: Decoder::new(config, embedding, weights),
+            decoder: T5Decoder::with_embedding(config, embedding, weights),
             config: config.clone(),
         }
     }
