@@ -39,24 +39,6 @@ pub struct FeatureConfig {
     pub chord_len: usize,
 }
 
-impl Default for FeatureConfig {
-    /// The released model.
-    fn default() -> Self {
-        Self {
-            d_fme: 1024,
-            d_pe: 1024,
-            d_beat: 1024,
-            d_chord: 1024,
-            base: 1.0,
-            d_oh_beat_type: 7,
-            beat_len: 50,
-            d_oh_chord_type: 12,
-            d_oh_inv_type: 4,
-            chord_len: 20,
-        }
-    }
-}
-
 impl FeatureConfig {
     /// Reads and checks a configuration; `file` is named in errors.
     pub fn from_json(file: &str, json: &[u8]) -> Result<Self> {

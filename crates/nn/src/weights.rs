@@ -25,6 +25,8 @@ pub struct Weights {
 #[derive(Debug)]
 struct Shared {
     source: Source,
+    /// Whether names and shapes are all that is wanted.
+    listing: bool,
     variables: Option<Variables>,
     ledger: Mutex<Ledger>,
 }
@@ -34,24 +36,35 @@ struct Ledger {
     taken: BTreeMap<String, Vec<usize>>,
     ignored: BTreeSet<String>,
     problems: KeyProblems,
+    /// The first tensor that could not be read.
+    failure: Option<Error>,
 }
 
 impl Weights {
     /// A cursor at the root. `dtype` is that of the activations: `F32` or `BF16`.
     pub fn new(source: Source, dtype: DType) -> Self {
-        Self::root(source, None, dtype)
+        let listing = source.is_listing();
+        Self::root(source, listing, None, dtype)
+    }
+
+    /// A cursor that compares names and shapes and reads no numbers: a network that is built with it
+    /// takes no memory, and [`Weights::finish`] tells whether it could be loaded.
+    pub fn accounting(source: Source) -> Self {
+        Self::root(source, true, None, DType::F32)
     }
 
     /// A cursor for a network that is trained: every weight becomes a parameter of `variables`, of
     /// the value that it has there already or else in `source`. Masters are `f32`, activations
     /// `dtype`.
     pub fn trainable(source: Source, variables: &Variables, dtype: DType) -> Self {
-        Self::root(source, Some(variables.clone()), dtype)
+        let listing = source.is_listing();
+        Self::root(source, listing, Some(variables.clone()), dtype)
     }
 
-    fn root(source: Source, variables: Option<Variables>, dtype: DType) -> Self {
+    fn root(source: Source, listing: bool, variables: Option<Variables>, dtype: DType) -> Self {
         let shared = Shared {
             source,
+            listing,
             variables,
             ledger: Mutex::default(),
         };
@@ -98,8 +111,8 @@ impl Weights {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The values of a tensor that is never trained, widened to `f32`; empty when the source is a
-    /// listing.
+    /// The values of a tensor that is never trained, widened to `f32`; empty where only names and
+    /// shapes are wanted.
     pub fn values(&self, name: &str, shape: &[usize]) -> Vec<f32> {
         self.take(name, shape, Init::Zeros)
     }
@@ -118,12 +131,19 @@ impl Weights {
                     .misshaped
                     .push((name, shape.to_vec(), found));
             }
+            Some(_) if self.is_listing() => {}
             Some(_) => {
                 drop(ledger);
-                if let Some(values) = source.values(&name, shape, init) {
-                    return values;
+                match source.values(&name, shape, init) {
+                    Ok(values) => return values,
+                    Err(error) => {
+                        self.ledger().failure.get_or_insert(error);
+                    }
                 }
             }
+        }
+        if self.is_listing() {
+            return Vec::new();
         }
         vec![0.0; shape.iter().product()]
     }
@@ -173,14 +193,14 @@ impl Weights {
 
     /// Whether only names and shapes are wanted.
     pub fn is_listing(&self) -> bool {
-        self.shared.source.is_listing()
+        self.shared.listing
     }
 
     /// Declares a key that is known and not used, with its shape for listings.
     pub fn ignore(&self, name: &str, shape: &[usize]) {
         let name = self.full_name(name);
         let mut ledger = self.ledger();
-        if self.is_listing() {
+        if self.shared.source.is_listing() {
             ledger.taken.insert(name, shape.to_vec());
         } else {
             ledger.ignored.insert(name);
@@ -192,9 +212,13 @@ impl Weights {
         self.ledger().taken.clone()
     }
 
-    /// Fails, naming every key, unless the checkpoint and the network agree exactly.
+    /// Fails, naming every key, unless the checkpoint and the network agree exactly, and with the
+    /// first error of reading.
     pub fn finish(&self) -> Result<()> {
-        let ledger = self.ledger();
+        let mut ledger = self.ledger();
+        if let Some(failure) = ledger.failure.take() {
+            return Err(failure);
+        }
         let mut problems = ledger.problems.clone();
         problems.unexpected = self
             .shared
@@ -246,6 +270,18 @@ mod tests {
             problems.misshaped,
             [("a.weight".to_owned(), vec![3, 2], vec![2, 3])]
         );
+        assert_eq!(problems.unexpected, ["a.bias", "buffer"]);
+    }
+
+    #[test]
+    fn accounting_finds_the_same_problems_without_the_numbers() {
+        let weights = Weights::accounting(checkpoint());
+        assert!(weights.pp("a").values("weight", &[2, 3]).is_empty());
+        weights.pp("b").values("weight", &[4]);
+        let Err(Error::Keys(problems)) = weights.finish() else {
+            panic!("accepted")
+        };
+        assert_eq!(problems.missing, [("b.weight".to_owned(), vec![4])]);
         assert_eq!(problems.unexpected, ["a.bias", "buffer"]);
     }
 

@@ -99,6 +99,11 @@ impl Unet {
         })
     }
 
+    /// Latents of a multiple of this length in time halve evenly on the way down.
+    pub fn time_multiple(&self) -> usize {
+        1 << (self.down_blocks.len() - 1)
+    }
+
     /// Projects the conditions once for a whole run. `sets` are in the order of
     /// `attention_sets`; `control` is `[batch, time, rows, control_channels]`.
     pub fn prepare(&self, sets: &[Condition], control: Option<&Tensor>) -> Result<Conditions> {

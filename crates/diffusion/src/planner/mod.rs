@@ -1,5 +1,9 @@
-//! From a request to a plan: what is stated wins, a network fills in the rest, by seed.
+//! From a request to a plan: what is stated wins, networks fill in the rest.
+//!
+//! The default model's planner draws a plan by the request's seed (`network`); Mustango's predictors
+//! guess beats and then chords (`clip`), always the same.
 
+mod clip;
 mod network;
 mod tokens;
 
@@ -8,111 +12,219 @@ use crate::noise::{Noise, Purpose};
 use crate::request::Request;
 use crate::t5::T5Encoder;
 use crate::tokens::TokenBatch;
-use mustool_music::{Chord, ChordEvent, Key, Meter, Plan, StatedFacts, beat_grid, stated_facts};
-pub(crate) use network::PlannerNetwork;
-use network::Wishes;
+use mustool_music::{
+    Beat, Chord, ChordEvent, Key, Meter, Plan, StatedFacts, TEMPO_RANGE_BPM, beat_grid,
+    stated_facts, tempo_from_beats,
+};
 use tokenizers::Tokenizer;
 
-/// Tokens of a prompt that the networks read.
-pub(crate) const MAX_PROMPT_TOKENS: usize = 96;
+pub(crate) use clip::ClipPredictors;
+pub(crate) use network::PlannerNetwork;
+use network::Wishes;
 
-/// What the network would choose.
+/// Tempo where nobody says anything.
+const PLAIN_TEMPO_BPM: f64 = 100.0;
+
+/// Who fills in what a request leaves open.
+pub(crate) enum Planner {
+    /// Nobody: plans are plain.
+    Plain,
+    /// A network that draws a plan, decision by decision.
+    Network(Box<PlannerNetwork>),
+    /// Mustango's predictors of beats and chords.
+    Clip(Box<ClipPredictors>),
+}
+
+/// What a network said, as far as it could be read.
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Guess {
     tempo_bpm: Option<f64>,
     meter: Option<Meter>,
+    /// Beats where the network tells each; none of them where there are none.
+    beats: Option<Vec<Beat>>,
     key: Option<Key>,
     /// Each with its length in beats.
     chords: Vec<(Chord, u8)>,
+    /// Chords with times; none of them where there are none.
+    timed_chords: Option<Vec<ChordEvent>>,
     style: Option<String>,
     instruments: Vec<String>,
 }
 
-/// What a plan is drawn with.
-pub(crate) struct Planner<'a> {
-    pub(crate) tokenizer: &'a Tokenizer,
-    pub(crate) text_encoder: &'a T5Encoder,
-    pub(crate) network: &'a PlannerNetwork,
-}
-
-/// Makes the plan of a request; without a planner the plainest that fits what is stated.
-pub(crate) fn plan(request: &Request, planner: Option<Planner>) -> Result<Plan> {
-    if let Some(plan) = &request.plan {
-        plan.validate()?;
-        let mut plan = plan.clone();
-        plan.duration_s = request.duration_s.max(plan.duration_s);
-        return Ok(plan);
-    }
-    let facts = stated_facts(&request.prompt);
-    let guess = match planner {
-        Some(planner) => planner.guess(request, &facts)?,
-        None => Guess::default(),
-    };
-    build(request, &facts, guess)
-}
-
-impl Planner<'_> {
-    fn guess(&self, request: &Request, facts: &StatedFacts) -> Result<Guess> {
-        let ids = encode(self.tokenizer, &request.prompt)?;
-        let input = TokenBatch::padded(&[ids], 0)?;
-        let hidden_states = self.text_encoder.forward(&input)?;
-        let mut wishes = Wishes::of(facts);
-        wishes.tempo_bpm = request.tempo_bpm.or(wishes.tempo_bpm);
-        wishes.key = request.key.or(wishes.key);
-        wishes.meter = request.meter.or(wishes.meter);
-        wishes.has_chords |= request.chords.is_some();
-        let noise = Noise::new(request.seed, 0, Purpose::Plan);
-        let mut drawn = 0;
-        let mut uniform = || {
-            drawn += 1;
-            noise.uniform(drawn)
+impl Planner {
+    /// Makes the plan of a request, read as `reader` reads prompts.
+    pub(crate) fn plan(&self, request: &Request, reader: &TextReader) -> Result<Plan> {
+        if let Some(plan) = &request.plan {
+            plan.validate()?;
+            let mut plan = plan.clone();
+            plan.duration_s = request.duration_s.max(plan.duration_s);
+            return Ok(plan);
+        }
+        let facts = stated_facts(&request.prompt);
+        let mut guess = match self {
+            Self::Plain => Guess::default(),
+            Self::Network(network) => drawn(request, &facts, network, reader)?,
+            Self::Clip(predictors) => predictors.rhythm(request, &facts)?,
         };
-        self.network
-            .draw(&input, &hidden_states, &wishes, &mut uniform)
+        let mut plan = rhythm(request, &facts, &guess);
+        if let Self::Clip(predictors) = self
+            && !states_chords(request, &facts)
+        {
+            guess.timed_chords = Some(predictors.chords(request, &plan, &reader.tokenizer)?);
+        }
+        harmony(&mut plan, request, &facts, guess)?;
+        plan.validate()?;
+        Ok(plan)
+    }
+
+    /// The prompt as the text encoder is told it: Mustango hears what flags state in the sentences
+    /// of its training, the default model hears the plan's sounds first.
+    pub(crate) fn told(&self, request: &Request, plan: &Plan) -> String {
+        match self {
+            Self::Clip(_) => clip::with_stated(request, Some(plan)),
+            Self::Plain | Self::Network(_) => after_sounds(&request.prompt, plan),
+        }
     }
 }
 
-/// The tokens of a text, at most [`MAX_PROMPT_TOKENS`], the end token last.
-pub(crate) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
+/// What reads prompts: tokenizer and text encoder.
+pub(crate) struct TextReader {
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) encoder: T5Encoder,
+    /// Tokens to which a prompt is cut.
+    pub(crate) max_tokens: usize,
+}
+
+impl TextReader {
+    /// The tokens of a prompt.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        encode(&self.tokenizer, text, self.max_tokens)
+    }
+}
+
+/// A plan drawn by the request's seed around what the request states.
+fn drawn(
+    request: &Request,
+    facts: &StatedFacts,
+    network: &PlannerNetwork,
+    reader: &TextReader,
+) -> Result<Guess> {
+    let input = TokenBatch::padded(&[reader.encode(&request.prompt)?], 0)?;
+    let hidden_states = reader.encoder.forward(&input)?;
+    let mut wishes = Wishes::of(facts);
+    wishes.tempo_bpm = request.tempo_bpm.or(wishes.tempo_bpm);
+    wishes.key = request.key.or(wishes.key);
+    wishes.meter = request.meter.or(wishes.meter);
+    wishes.has_chords |= request.chords.is_some();
+    let noise = Noise::new(request.seed, 0, Purpose::Plan);
+    let mut drawn = 0;
+    let mut uniform = || {
+        drawn += 1;
+        noise.uniform(drawn)
+    };
+    network.draw(&input, &hidden_states, &wishes, &mut uniform)
+}
+
+fn states_chords(request: &Request, facts: &StatedFacts) -> bool {
+    request.chords.is_some() || !facts.chords.is_empty() || !facts.timed_chords.is_empty()
+}
+
+/// The prompt behind the plan's sounds, as in training:
+/// `bossa nova: nylon guitar, shaker | slow bossa nova in A minor`.
+fn after_sounds(prompt: &str, plan: &Plan) -> String {
+    let instruments = plan.instruments.join(", ");
+    let sounds = match &plan.style {
+        Some(style) if instruments.is_empty() => style.clone(),
+        Some(style) => format!("{style}: {instruments}"),
+        None => instruments,
+    };
+    match sounds.as_str() {
+        "" => prompt.to_owned(),
+        sounds => format!("{sounds} | {prompt}"),
+    }
+}
+
+/// The tokens of a text, at most `max_tokens`, the end token last.
+pub(crate) fn encode(tokenizer: &Tokenizer, text: &str, max_tokens: usize) -> Result<Vec<u32>> {
     let encoding = tokenizer.encode(text, true).map_err(|e| Error::Tokenizer {
         reason: e.to_string(),
     })?;
     let mut ids = encoding.get_ids().to_vec();
-    if ids.len() > MAX_PROMPT_TOKENS {
+    if ids.len() > max_tokens {
         let end = ids[ids.len() - 1];
-        ids.truncate(MAX_PROMPT_TOKENS - 1);
+        ids.truncate(max_tokens - 1);
         ids.push(end);
     }
     Ok(ids)
 }
 
-/// Joins what was asked, stated and guessed, in that order of weight.
-fn build(request: &Request, facts: &StatedFacts, guess: Guess) -> Result<Plan> {
+/// Tempo, metre and beats: what was asked, stated and guessed, in that order of weight.
+fn rhythm(request: &Request, facts: &StatedFacts, guess: &Guess) -> Plan {
+    let duration_s = request.duration_s;
+    let stated_tempo = request.tempo_bpm.or(facts.tempo_bpm);
+    let given: Option<&[Beat]> = match (&request.beats, stated_tempo) {
+        (Some(beats), _) => Some(beats),
+        (None, Some(_)) => None,
+        (None, None) => guess.beats.as_deref(),
+    };
+    let counted = request
+        .beats
+        .as_deref()
+        .and_then(|beats| Meter::new(beats.iter().map(|beat| beat.number).max()?, 4));
     let meter = request
         .meter
+        .or(counted)
         .or(facts.meter)
         .or(guess.meter)
         .unwrap_or(Meter::FOUR_FOUR);
-    let tempo_bpm = request.tempo_bpm.or(facts.tempo_bpm).unwrap_or_else(|| {
-        let guessed = guess.tempo_bpm.unwrap_or(100.0);
-        facts.tempo_range.map_or(guessed, |(slow, fast)| {
-            if guessed >= slow && guessed <= fast {
-                guessed
-            } else {
-                ((slow + fast) / 2.0).round()
+    let tempo_bpm = stated_tempo
+        .or_else(|| tempo_of(given?))
+        .unwrap_or_else(|| {
+            let guessed = guess.tempo_bpm.unwrap_or(PLAIN_TEMPO_BPM);
+            facts.tempo_range.map_or(guessed, |(slow, fast)| {
+                if guessed >= slow && guessed <= fast {
+                    guessed
+                } else {
+                    ((slow + fast) / 2.0).round()
+                }
+            })
+        });
+    let mut plan = Plan::steady(tempo_bpm, meter, duration_s);
+    plan.beats = match given {
+        None => beat_grid(tempo_bpm, meter.felt_beats(), 0.0, duration_s),
+        Some(beats) => {
+            let mut beats = beats.to_vec();
+            let counts = request.beats.is_none() && request.meter.or(facts.meter).is_some();
+            for (beat, number) in beats.iter_mut().zip((1..=meter.felt_beats()).cycle()) {
+                beat.number = if counts { number } else { beat.number };
             }
-        })
-    });
-    let stated_chords =
-        request.chords.is_some() || !facts.chords.is_empty() || !facts.timed_chords.is_empty();
-    let key = request
+            beats.retain(|beat| beat.time_s < duration_s);
+            beats
+        }
+    };
+    plan
+}
+
+/// Beats per minute of given beats, if they are enough to tell.
+fn tempo_of(beats: &[Beat]) -> Option<f64> {
+    let times: Vec<f64> = beats.iter().map(|beat| beat.time_s).collect();
+    let tempo = match times[..] {
+        [first, second] => Some((60.0 / (second - first)).round()),
+        _ => tempo_from_beats(&times),
+    };
+    let (slowest, fastest) = TEMPO_RANGE_BPM;
+    tempo.map(|tempo| tempo.clamp(slowest, fastest))
+}
+
+/// Key, chords, style and instruments of a plan that has its beats.
+fn harmony(plan: &mut Plan, request: &Request, facts: &StatedFacts, guess: Guess) -> Result<()> {
+    plan.key = request
         .key
         .or(facts.key)
-        .or(if stated_chords { None } else { guess.key });
-    let duration_s = request.duration_s;
-    let mut plan = Plan::steady(tempo_bpm, meter, duration_s);
-    plan.beats = beat_grid(tempo_bpm, meter.felt_beats(), 0.0, duration_s);
-    plan.key = key;
+        .or(match states_chords(request, facts) {
+            true => None,
+            false => guess.key,
+        });
     plan.style = guess.style;
     plan.instruments = if guess.instruments.is_empty() {
         facts.instruments.clone()
@@ -121,24 +233,24 @@ fn build(request: &Request, facts: &StatedFacts, guess: Guess) -> Result<Plan> {
     };
     plan.instruments
         .retain(|name| !facts.excluded_instruments.contains(name));
+    let in_time = |events: &[ChordEvent]| {
+        let inside = events.iter().filter(|event| event.time_s < plan.duration_s);
+        inside.copied().collect()
+    };
     plan.chords = if let Some(symbols) = &request.chords {
         plan.chords_from_symbols(symbols)?
     } else if !facts.timed_chords.is_empty() {
-        facts
-            .timed_chords
-            .iter()
-            .filter(|event| event.time_s < duration_s)
-            .cloned()
-            .collect()
+        in_time(&facts.timed_chords)
     } else if !facts.chords.is_empty() {
-        one_per_bar(&plan, &facts.chords)
+        one_per_bar(plan, &facts.chords)
+    } else if let Some(events) = &guess.timed_chords {
+        in_time(events)
     } else if guess.chords.is_empty() {
-        one_per_bar(&plan, &cadence(key))
+        one_per_bar(plan, &cadence(plan.key))
     } else {
-        one_after_another(&plan, &guess.chords)
+        one_after_another(plan, &guess.chords)
     };
-    plan.validate()?;
-    Ok(plan)
+    Ok(())
 }
 
 /// The plainest chords of a key; of C major where there is none.
@@ -194,7 +306,64 @@ mod tests {
             prompt: prompt.to_owned(),
             ..Request::default()
         };
-        build(&request, &stated_facts(prompt), guess).unwrap()
+        join(&request, guess)
+    }
+
+    fn join(request: &Request, guess: Guess) -> Plan {
+        let facts = stated_facts(&request.prompt);
+        let mut plan = rhythm(request, &facts, &guess);
+        harmony(&mut plan, request, &facts, guess).unwrap();
+        plan.validate().unwrap();
+        plan
+    }
+
+    fn beats(times: &[f64]) -> Vec<Beat> {
+        let numbers = (1..=3).cycle();
+        let beat = |(&time_s, number)| Beat { time_s, number };
+        times.iter().zip(numbers).map(beat).collect()
+    }
+
+    #[test]
+    fn beats_count_as_they_are_given_and_the_tempo_follows_from_them() {
+        let request = Request {
+            prompt: "a song".to_owned(),
+            beats: Some(beats(&[0.1, 0.6, 1.1, 1.6, 12.0])),
+            ..Request::default()
+        };
+        let plan = join(&request, guess());
+        assert_eq!(
+            (plan.tempo_bpm, plan.meter.to_string().as_str()),
+            (120.0, "3/4")
+        );
+        assert_eq!(
+            plan.beats,
+            beats(&[0.1, 0.6, 1.1, 1.6]),
+            "none after the end"
+        );
+    }
+
+    #[test]
+    fn guessed_beats_give_way_to_a_stated_tempo_and_are_counted_in_a_stated_metre() {
+        let told = || Guess {
+            meter: Meter::new(3, 4),
+            beats: Some(beats(&[0.4, 1.0, 1.6, 2.2])),
+            ..Guess::default()
+        };
+        let of = |prompt: &str| {
+            let prompt = prompt.to_owned();
+            join(
+                &Request {
+                    prompt,
+                    ..Request::default()
+                },
+                told(),
+            )
+        };
+        assert_eq!(of("a song").beats, beats(&[0.4, 1.0, 1.6, 2.2]));
+        assert_eq!(of("a song").tempo_bpm, 100.0);
+        assert_eq!(of("a song at 120 bpm").beats[1].time_s, 0.5);
+        let counted: Vec<u8> = of("in 2/4").beats.iter().map(|beat| beat.number).collect();
+        assert_eq!(counted, [1, 2, 1, 2]);
     }
 
     fn guess() -> Guess {
@@ -206,6 +375,7 @@ mod tests {
             chords: vec![(chord("Dm7"), 3), (chord("Gm7/F"), 2), (chord("A7"), 2)],
             style: Some("waltz".to_owned()),
             instruments: vec!["accordion".to_owned(), "violin".to_owned()],
+            ..Guess::default()
         }
     }
 
