@@ -18,7 +18,7 @@ pub use rhythm::{NUM_BANDS, NUM_MELS, RHYTHM_FPS, RhythmBands};
 /// Sample rate of the analysis in Hz.
 pub const SAMPLE_RATE: u32 = 24_000;
 /// Longest sound that is analysed at once, in seconds.
-pub const MAX_DURATION_S: f64 = 3600.0;
+pub const MAX_DURATION_S: f64 = 1800.0;
 /// Root mean square to which every sound is brought, so that loudness does not matter.
 const LEVEL_RMS: f64 = 0.1;
 /// What is softer than this is silence and stays so.
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn too_long_a_sound_is_refused() {
-        let long = Waveform::mono(vec![0.0; 37_000], 10).unwrap();
+        let long = Waveform::mono(vec![0.0; 19_000], 10).unwrap();
         assert!(matches!(Frontend::new(&long), Err(Error::TooLong { .. })));
     }
 
