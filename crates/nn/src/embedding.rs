@@ -4,7 +4,7 @@ use crate::autograd::{Output, attach};
 use crate::cpu::with_slice;
 use crate::error::{Error, Result};
 use crate::init::Init;
-use crate::parameter::{Parameter, Plain};
+use crate::parameter::{Parameter, Plain, Values};
 use crate::weights::Weights;
 use candle_core::{DType, Tensor};
 
@@ -60,5 +60,10 @@ impl Embedding {
             Ok(vec![None])
         })?;
         Ok(rows.to_dtype(self.dtype)?)
+    }
+
+    /// The table itself, row-major `[vocab, dim]`.
+    pub fn table(&self) -> Values<'_> {
+        self.table.values()
     }
 }

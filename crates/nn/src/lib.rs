@@ -24,6 +24,7 @@ mod init;
 mod learned;
 mod linear;
 mod norm;
+pub mod optim;
 mod parameter;
 pub mod pickle;
 mod shard;

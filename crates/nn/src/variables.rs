@@ -1,6 +1,7 @@
 //! The trainable weights of a network, by name.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, KeyProblems, Result};
+use crate::optim::Tensors;
 use crate::parameter::Parameter;
 use candle_core::{Device, Tensor, Var};
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl Variables {
     }
 
     /// Names, shapes and values: for a checkpoint, or [`crate::Source::memory`].
-    pub fn tensors(&self) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    pub fn tensors(&self) -> Tensors {
         let copy = |(name, p): (&String, &Parameter)| {
             (name.clone(), (p.shape().to_vec(), p.values().to_vec()))
         };
@@ -69,9 +70,18 @@ impl Variables {
     }
 
     /// Replaces all values, as read from a checkpoint; names and shapes must be the same.
-    pub fn restore(&self, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Result<()> {
+    pub fn restore(&self, tensors: &Tensors) -> Result<()> {
+        self.fits(tensors)?;
+        for (name, parameter) in &*self.lock() {
+            parameter.update(|values, _| values.copy_from_slice(&tensors[name].1));
+        }
+        Ok(())
+    }
+
+    /// Fails, naming every key, unless `tensors` has the names and shapes of the parameters.
+    pub(crate) fn fits(&self, tensors: &Tensors) -> Result<()> {
         let parameters = self.lock();
-        let mut problems = crate::error::KeyProblems::default();
+        let mut problems = KeyProblems::default();
         for (name, parameter) in &*parameters {
             let wanted = parameter.shape();
             match tensors.get(name) {
@@ -86,13 +96,11 @@ impl Variables {
         }
         let unknown = |name: &&String| !parameters.contains_key(*name);
         problems.unexpected = tensors.keys().filter(unknown).cloned().collect();
-        if !problems.is_empty() {
-            return Err(Error::Keys(problems));
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Keys(problems))
         }
-        for (name, parameter) in &*parameters {
-            parameter.update(|values, _| values.copy_from_slice(&tensors[name].1));
-        }
-        Ok(())
     }
 
     /// Freezes or thaws every parameter whose name starts with `prefix`.

@@ -42,7 +42,7 @@ fn value(y: &Tensor) -> f64 {
 }
 
 /// Checks the gradients of `f` with respect to its inputs and to all parameters, each along three
-/// random directions, against the slope between two points `step` apart.
+/// directions, against the slope between two points `step` apart.
 pub(super) fn check(
     name: &str,
     variables: &Variables,
@@ -87,7 +87,7 @@ pub(super) fn check(
     for seed in 0..3 {
         for (i, input) in inputs.iter().enumerate() {
             let gradient = crate::host(gradients.get(input).unwrap()).unwrap();
-            let direction = unit(gradient.len(), 50 * seed + i as u64);
+            let direction = direction(&gradient, 50 * seed + i as u64);
             let at = crate::host(input).unwrap();
             let moved = |by: f32| {
                 let values = at.iter().zip(&direction).map(|(x, d)| x + by * d).collect();
@@ -100,7 +100,7 @@ pub(super) fn check(
             compare(&format!("input {i}"), &gradient, &direction, slope);
         }
         for (parameter, gradient) in variables.all().iter().zip(&of_parameters) {
-            let direction = unit(gradient.len(), 70 + seed);
+            let direction = direction(gradient, 70 + seed);
             let at = parameter.values().to_vec();
             let moved = |by: f32| {
                 parameter.update(|values, _| {
@@ -117,9 +117,18 @@ pub(super) fn check(
     }
 }
 
-/// A random direction of length 1.
-fn unit(len: usize, seed: u64) -> Vec<f32> {
-    let values = noise(len, 7919 * (seed + 1));
-    let size = values.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-6);
-    values.iter().map(|x| x / size).collect()
+/// Half along the gradient, half at random: wrong sizes, orders and missing terms all show.
+fn direction(gradient: &[f32], seed: u64) -> Vec<f32> {
+    let (along, across) = (
+        unit(gradient),
+        unit(&noise(gradient.len(), 7919 * (seed + 1))),
+    );
+    let both: Vec<f32> = along.iter().zip(across).map(|(a, b)| a + b).collect();
+    unit(&both)
+}
+
+/// The same direction with a length of 1.
+fn unit(x: &[f32]) -> Vec<f32> {
+    let size = x.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+    x.iter().map(|x| x / size).collect()
 }

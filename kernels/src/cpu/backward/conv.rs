@@ -4,7 +4,7 @@
 //! one for each phase of the stride, so that no product with an inserted zero is computed. The
 //! gradient of the weight is a product over rows for each tap.
 
-use super::rows::products_over_rows;
+use super::rows::{NONE, products_over_rows};
 use crate::cpu::conv::{Conv1dShape, Conv2dShape, conv1d, conv2d};
 use crate::cpu::element::Element;
 use crate::cpu::matmul::Epilogue;
@@ -262,8 +262,8 @@ fn weight_gradient<T: Element>(
         shape.batch * output[0] * output[1] * out_channels,
         "the gradient has another size"
     );
-    let taps: Vec<Vec<[u32; 2]>> = (0..shape.kernel[0] * shape.kernel[1])
-        .map(|tap| pairs_of_tap(shape, dilation, output, tap))
+    let taps: Vec<Vec<u32>> = (0..shape.kernel[0] * shape.kernel[1])
+        .map(|tap| sources_of_tap(shape, dilation, output, tap))
         .collect();
     let by_tap = products_over_rows((output_gradient, out_channels), (x, in_channels), &taps);
     let matrix = in_channels * out_channels;
@@ -290,32 +290,29 @@ fn output_size(shape: &Conv2dShape, dilation: usize) -> [usize; 2] {
     ]
 }
 
-/// `[output position, input position]` wherever the tap meets the input.
-fn pairs_of_tap(
+/// The input position that every output position meets with the tap, or [`NONE`].
+fn sources_of_tap(
     shape: &Conv2dShape,
     dilation: usize,
     [out_height, out_width]: [usize; 2],
     tap: usize,
-) -> Vec<[u32; 2]> {
+) -> Vec<u32> {
     let [height, width] = shape.input;
     let (dy, dx) = (tap / shape.kernel[1], tap % shape.kernel[1]);
     let inside = |at: usize, before: usize, len: usize| at.checked_sub(before).filter(|&p| p < len);
-    let mut pairs = Vec::with_capacity(shape.batch * out_height * out_width);
+    let columns: Vec<Option<usize>> = (0..out_width)
+        .map(|x| inside(x * shape.stride + dx * dilation, shape.padding[1][0], width))
+        .collect();
+    let mut sources = Vec::with_capacity(shape.batch * out_height * out_width);
     for sample in 0..shape.batch {
         for y in 0..out_height {
-            let Some(row) = inside(y * shape.stride + dy, shape.padding[0][0], height) else {
-                continue;
-            };
-            for x in 0..out_width {
-                let at = x * shape.stride + dx * dilation;
-                let Some(column) = inside(at, shape.padding[1][0], width) else {
-                    continue;
-                };
-                let output = (sample * out_height + y) * out_width + x;
-                let input = (sample * height + row) * width + column;
-                pairs.push([output as u32, input as u32]);
-            }
+            let row = inside(y * shape.stride + dy, shape.padding[0][0], height);
+            let start = row.map(|row| (sample * height + row) * width);
+            sources.extend(columns.iter().map(|&column| match (start, column) {
+                (Some(start), Some(column)) => (start + column) as u32,
+                _ => NONE,
+            }));
         }
     }
-    pairs
+    sources
 }

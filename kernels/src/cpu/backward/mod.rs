@@ -8,6 +8,7 @@
 //! Not here: which tensor depends on which (the `nn` crate).
 
 mod activation;
+mod adamw;
 mod attention;
 mod conv;
 mod depthwise;
@@ -16,9 +17,13 @@ mod norm;
 mod reduce;
 mod rows;
 mod rows_f32;
+mod rows_tiles;
 mod softmax;
+#[cfg(test)]
+mod tests;
 
 pub use activation::{activate, geglu};
+pub use adamw::{AdamWStep, adamw, sum_of_squares};
 pub use attention::{AttentionGradients, attention};
 pub use conv::{
     conv_transpose1d_input, conv_transpose1d_weight, conv1d_input, conv1d_weight, conv2d_input,

@@ -5,6 +5,8 @@
 //! into a number of parts that depends on the sizes alone.
 
 use super::rows_f32::{MAX_ROWS, Operands, PANEL, outer_products};
+use super::rows_tiles::sum_tiles;
+use crate::cpu::Level;
 use crate::cpu::element::Element;
 use crate::cpu::matmul::{Epilogue, linear};
 use crate::cpu::pack::Packed;
@@ -30,8 +32,8 @@ pub fn linear_weight<T: Element>(
         rows * out_dim,
         "the gradient has another size"
     );
-    let pairs: Vec<[u32; 2]> = (0..rows as u32).map(|row| [row, row]).collect();
-    products_over_rows((output_gradient, out_dim), (x, in_dim), &[pairs])
+    let sources: Vec<u32> = (0..rows as u32).collect();
+    products_over_rows((output_gradient, out_dim), (x, in_dim), &[sources])
 }
 
 /// Gradient of a linear layer's input, `[rows, in]`, from its weight `[out, in]`.
@@ -56,25 +58,48 @@ pub fn linear_input<T: Element>(
     gradient
 }
 
-/// For every tap, the sum over its pairs `[l, r]` of left row `l` times right row `r`:
-/// `[taps][left width][right width]`.
+/// The source of a left row that meets nothing.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// For every tap, the sum over all left rows of the row times the right row that is its source:
+/// `[taps][left width][right width]`. A tap has one source for each left row, or [`NONE`].
 pub(super) fn products_over_rows<T: Element>(
     left: (&[T], usize),
     right: (&[T], usize),
-    taps: &[Vec<[u32; 2]>],
+    taps: &[Vec<u32>],
 ) -> Vec<f32> {
     let (left_width, right_width) = (left.1, right.1);
     let mut output = vec![0f32; taps.len() * left_width * right_width];
     if output.is_empty() {
         return output;
     }
-    sum_f32(
-        (&widen(left.0), left_width),
-        (&widen(right.0), right_width),
-        taps,
-        &mut output,
+    let (left_rows, right_rows) = (left.0.len() / left_width, right.0.len() / right_width);
+    let inside = |&source: &u32| source == NONE || (source as usize) < right_rows;
+    assert!(
+        taps.iter()
+            .all(|tap| tap.len() == left_rows && tap.iter().all(inside)),
+        "a source is outside the data"
     );
+    if T::IS_BF16 && Level::get() == Level::Amx {
+        let (left, right) = (as_bits(left.0), as_bits(right.0));
+        sum_tiles((left, left_width), (right, right_width), taps, &mut output);
+    } else {
+        let (left, right) = (widen(left.0), widen(right.0));
+        sum_f32(
+            (&left, left_width),
+            (&right, right_width),
+            taps,
+            &mut output,
+        );
+    }
     output
+}
+
+/// The bits of `bf16` numbers.
+fn as_bits<T: Element>(x: &[T]) -> &[u16] {
+    assert!(T::IS_BF16, "these are not bf16");
+    // SAFETY: `T` is `bf16`, which is a `u16`.
+    unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len()) }
 }
 
 fn widen<T: Element>(x: &[T]) -> Cow<'_, [f32]> {
@@ -95,24 +120,15 @@ const BLOCK_PAIRS: usize = 128;
 fn sum_f32(
     (left, left_width): (&[f32], usize),
     (right, right_width): (&[f32], usize),
-    taps: &[Vec<[u32; 2]>],
+    taps: &[Vec<u32>],
     output: &mut [f32],
 ) {
-    let check = |pair: &[u32; 2]| {
-        (pair[0] as usize + 1) * left_width <= left.len()
-            && (pair[1] as usize + 1) * right_width <= right.len()
-    };
-    assert!(
-        taps.iter().flatten().all(check),
-        "a pair is outside the data"
-    );
     let (row_blocks, column_blocks) = (
         left_width.div_ceil(BLOCK_ROWS),
         right_width.div_ceil(BLOCK_COLUMNS),
     );
     let blocks = taps.len() * row_blocks * column_blocks;
-    let longest = taps.iter().map(Vec::len).max().unwrap_or(0);
-    let parts = split(blocks, longest);
+    let parts = split(blocks, left.len() / left_width);
     let mut partial = vec![0f32; (parts - 1) * output.len()];
     let len = output.len();
     let (first, others) = (SharedMut::new(output), SharedMut::new(&mut partial));
@@ -124,8 +140,8 @@ fn sum_f32(
         );
         let rows = range(block % row_blocks, BLOCK_ROWS, left_width);
         let columns = range(block / row_blocks, BLOCK_COLUMNS, right_width);
-        let pairs = &taps[tap];
-        let pairs = &pairs[pairs.len() * part / parts..pairs.len() * (part + 1) / parts];
+        let count = taps[tap].len();
+        let part_rows = count * part / parts..count * (part + 1) / parts;
         let at = tap * left_width * right_width;
         // SAFETY: each task has its own part, tap, rows and columns.
         let target = unsafe {
@@ -134,13 +150,22 @@ fn sum_f32(
                 Some(other) => others.ptr(other * len + at),
             }
         };
-        for pairs in pairs.chunks(BLOCK_PAIRS) {
+        let mut pairs = Vec::with_capacity(BLOCK_PAIRS);
+        for first in part_rows.clone().step_by(BLOCK_PAIRS) {
+            let last = (first + BLOCK_PAIRS).min(part_rows.end);
+            let sources = taps[tap][first..last].iter().zip(first as u32..);
+            pairs.clear();
+            pairs.extend(
+                sources
+                    .filter(|(s, _)| **s != NONE)
+                    .map(|(&s, row)| [row, s]),
+            );
             // SAFETY: the block lies inside the target, and the pairs inside the data.
             unsafe {
                 add_block(
                     (left, left_width),
                     (right, right_width),
-                    pairs,
+                    &pairs,
                     (rows.clone(), columns.clone()),
                     target,
                 );
