@@ -220,7 +220,7 @@ export function spoken(symbol: string): string {
   const words = (slash ? slash[1]! : root.rest)
     .replace(/m7b5/, " half-diminished")
     .replace(/maj/gi, " major ")
-    .replace(/dim/, " diminished ")
+    .replace(/(?<!-)dim/, " diminished ")
     .replace(/aug|\+/, " augmented ")
     .replace(/sus/, " suspended ")
     .replace(/add/, " add ")

@@ -53,7 +53,7 @@ test("symbols are typeset and spoken", () => {
   expect(typeset("F#m7/E")).toEqual({ root: "F", accidental: "♯", minor: "m", quality: "7", bass: "E" });
   expect(typeset("Bbmaj7")).toMatchObject({ root: "B", accidental: "♭", minor: "", quality: "△7" });
   expect(spoken("Bbm7/E")).toBe("B flat minor 7 over E");
-  expect(spoken("F#")).toBe("F sharp");
+  expect(spoken("F#m7b5/E")).toBe("F sharp half-diminished over E");
   expect(spoken("N")).toBe("no chord");
 });
 
