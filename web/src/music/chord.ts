@@ -31,7 +31,7 @@ function plain(text: string): string {
 
 /** A note name such as `F#` or `Bbb` at the start of `text`. */
 export function readNote(text: string): { pitch: number; name: string; rest: string } | null {
-  const found = /^([A-G])(#{0,2}|b{0,2})/.exec(text);
+  const found = /^([A-G])(#{1,2}|b{1,2}|)/.exec(text);
   if (!found) return null;
   const [name, letter = "", signs = ""] = found;
   const shift = signs.startsWith("#") ? signs.length : -signs.length;
@@ -165,7 +165,7 @@ export function parseChord(text: string): Chord | null {
   const capital = symbol.charAt(0).toUpperCase() + symbol.slice(1);
   const root = readNote(capital);
   if (!root) return null;
-  const slash = /^(.*)\/([A-G](?:#{0,2}|b{0,2}))$/.exec(root.rest);
+  const slash = /^(.*)\/([A-G](?:#{1,2}|b{1,2}|))$/.exec(root.rest);
   const intervals = readQuality(slash ? slash[1]! : root.rest);
   if (!intervals) return null;
   const bass = slash ? readNote(slash[2]!)!.pitch : null;
@@ -183,23 +183,28 @@ export function parseChord(text: string): Chord | null {
 export interface Typeset {
   root: string;
   accidental: string;
+  /** The small m of a minor chord, which stands on the line. */
+  minor: string;
   quality: string;
   bass: string;
 }
 
 const pretty = (text: string) => text.replaceAll("#", "♯").replace(/b(?=[\d]|$)/g, "♭");
 
-/** Splits a symbol for display: `F#m7b5/E` → F, ♯, m7♭5, E. */
+/** Splits a symbol for display: `F#m7/E` → F, ♯, m, 7, E. */
 export function typeset(symbol: string): Typeset {
   const text = plain(symbol);
   const root = readNote(text);
-  if (!root) return { root: text === "N" ? "N.C." : text, accidental: "", quality: "", bass: "" };
-  const slash = /^(.*)\/([A-G](?:#{0,2}|b{0,2}))$/.exec(root.rest);
-  const quality = slash ? slash[1]! : root.rest;
+  if (!root) return { root: text === "N" ? "N.C." : text, accidental: "", minor: "", quality: "", bass: "" };
+  const slash = /^(.*)\/([A-G](?:#{1,2}|b{1,2}|))$/.exec(root.rest);
+  const written = (slash ? slash[1]! : root.rest).replace(/m7b5/, "ø7");
+  const minor = /^m(?!aj)/.test(written) ? "m" : "";
+  const quality = written.slice(minor.length);
   return {
+    minor,
     root: root.name.charAt(0),
     accidental: pretty(root.name.slice(1)),
-    quality: pretty(quality.replace(/maj(?=\d)/g, "△").replace(/m7b5/, "ø7").replace(/dim/, "°")),
+    quality: pretty(quality.replace(/maj(?=\d)/gi, "△").replace(/dim/, "°")),
     bass: slash ? slash[2]!.charAt(0) + pretty(slash[2]!.slice(1)) : "",
   };
 }
@@ -211,11 +216,11 @@ export function spoken(symbol: string): string {
   const root = readNote(text);
   if (!root) return text;
   const note = (name: string) => name.replace(/#/g, " sharp").replace(/(?<=[A-G])b+/g, " flat");
-  const slash = /^(.*)\/([A-G](?:#{0,2}|b{0,2}))$/.exec(root.rest);
+  const slash = /^(.*)\/([A-G](?:#{1,2}|b{1,2}|))$/.exec(root.rest);
   const words = (slash ? slash[1]! : root.rest)
     .replace(/m7b5/, " half-diminished")
     .replace(/maj/gi, " major ")
-    .replace(/dim/, " diminished ")
+    .replace(/(?<!-)dim/, " diminished ")
     .replace(/aug|\+/, " augmented ")
     .replace(/sus/, " suspended ")
     .replace(/add/, " add ")
@@ -226,5 +231,5 @@ export function spoken(symbol: string): string {
   return `${note(root.name)} ${words}${over}`.replace(/\s+/g, " ").trim();
 }
 
-/** Place of a pitch class on the circle of fifths, 0 = C, 1 = G … 11 = F: near keys, near hues. */
-export const fifths = (pitch: number) => (pitch * 7) % 12;
+/** Hue of a root in degrees, by its place on the circle of fifths: near keys have near hues. */
+export const chordHue = (root: number) => (75 + 30 * ((root * 7) % 12)) % 360;

@@ -6,6 +6,8 @@ import { type Beat, bars, feltBeats, toBeats, toSeconds } from "./time";
 
 export const TEMPO_RANGE_BPM = [30, 300] as const;
 const MAX_BEATS = 2048;
+/** Shortest beat that a change of tempo makes. */
+const LEAST_BEAT_S = 0.1;
 
 const round = (t: number) => Math.round(t * 1e4) / 1e4;
 
@@ -36,18 +38,25 @@ function filled(beats: Beat[], plan: Plan): Beat[] {
   return grid;
 }
 
+/** Of chords that begin together the last. */
+const apart = (chords: ChordEvent[]) => chords.filter((c, i) => !(chords[i + 1] && chords[i + 1]!.t <= c.t));
+
 /** Chords at the same place in the music on a new grid. */
 function follow(chords: ChordEvent[], from: Beat[], to: Beat[]): ChordEvent[] {
-  return chords.map((chord) => ({
+  const moved = chords.map((chord) => ({
     ...chord,
     t: round(Math.max(0, toSeconds(to, toBeats(from, chord.t)))),
   }));
+  return apart(moved);
 }
 
 /** Another tempo from the first beat on; every bar keeps its share. */
 export function setTempo(plan: Plan, tempoBpm: number): Plan {
   const [low, high] = TEMPO_RANGE_BPM;
-  const tempo = Math.min(Math.max(tempoBpm, low), high);
+  const gaps = plan.beats.slice(1).map((beat, i) => beat.t - plan.beats[i]!.t);
+  // Where bars were squeezed, their beats stay apart too.
+  const fastest = (plan.tempo_bpm * Math.min(...gaps, Infinity)) / LEAST_BEAT_S;
+  const tempo = Math.min(Math.max(tempoBpm, low), high, Math.max(fastest, low));
   const start = plan.beats[0]?.t ?? 0;
   const ratio = plan.tempo_bpm / tempo;
   const scaled = plan.beats.map((b) => ({ ...b, t: round(start + (b.t - start) * ratio) }));
@@ -102,8 +111,7 @@ export function shiftGrid(plan: Plan, byS: number): Plan {
     // The first chord covers the start whatever the grid does.
     t: i === 0 && chord.t < 0.05 ? chord.t : round(Math.max(0, chord.t + byS)),
   }));
-  const apart = chords.filter((chord, i) => i === chords.length - 1 || chords[i + 1]!.t > chord.t);
-  return { ...plan, beats, chords: apart };
+  return { ...plan, beats, chords: apart(chords) };
 }
 
 /** Moves the line at which bar `barIndex` begins; the beats of the bars on both sides share the

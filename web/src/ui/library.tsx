@@ -2,7 +2,7 @@
 
 import type { Job } from "../api/types";
 import { isActive } from "../api/types";
-import { fifths, parseChord } from "../music/chord";
+import { chordHue, parseChord } from "../music/chord";
 import { openPiece, takeUp, planOf } from "../state/actions";
 import { toast } from "../state/announce";
 import { failure, hasMore, listed, loadHistory, loading, query, search } from "../state/history";
@@ -16,7 +16,7 @@ const ONE_DAY_MS = 86_400_000;
 function when(iso: string): string {
   const date = new Date(iso);
   const today = Date.now() - date.getTime() < ONE_DAY_MS;
-  return date.toLocaleString("en", today ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short" });
+  return date.toLocaleString("en-GB", today ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short" });
 }
 
 function Active({ job }: { job: Job }) {
@@ -42,7 +42,7 @@ function Strip({ job }: { job: Job }) {
   return (
     <span class="strip" aria-hidden="true">
       {of.chords.slice(0, 24).map((chord, index) => (
-        <span key={chord.t} style={{ flexGrow: String(Math.max(0.01, ends[index]! - chord.t)), "--hue": String(75 + 30 * fifths(parseChord(chord.symbol)?.root ?? 0)) }} />
+        <span key={chord.t} style={{ flexGrow: String(Math.max(0.01, ends[index]! - chord.t)), "--hue": String(chordHue(parseChord(chord.symbol)?.root ?? 0)) }} />
       ))}
     </span>
   );

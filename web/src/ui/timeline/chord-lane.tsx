@@ -4,7 +4,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { audio } from "../../audio/player";
 import { audition } from "../../audio/sketch";
-import { fifths, parseChord, spoken, typeset } from "../../music/chord";
+import { chordHue, parseChord, spoken, typeset } from "../../music/chord";
 import { numeral, parseKey } from "../../music/key";
 import { type Plan, type Span, addChord, moveChord, moveStart, nearestChord, removeChord, spans, stepBeats } from "../../music/plan";
 import { snap, spokenPosition, toBeats } from "../../music/time";
@@ -19,11 +19,12 @@ const NARROW_PX = 52;
 
 /** A symbol set as on a lead sheet. */
 export function ChordSymbol({ symbol }: { symbol: string }) {
-  const { root, accidental, quality, bass } = typeset(symbol);
+  const { root, accidental, minor, quality, bass } = typeset(symbol);
   return (
     <span class="symbol" aria-hidden="true">
       {root}
       {accidental && <span class="accidental">{accidental}</span>}
+      {minor && <span class="small-m">{minor}</span>}
       {quality && <sup>{quality}</sup>}
       {bass && <span class="bass">/{bass}</span>}
     </span>
@@ -191,7 +192,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       ref={cell}
       role="gridcell"
       class={`chord${selectedChord.value === index ? " selected" : ""}${minor ? " minor" : ""}${chord?.root == null ? " silent" : ""}${editing ? " editing" : ""}`}
-      style={{ left: `${startS * pxPerS.value}px`, width: `${px}px`, "--hue": String(75 + 30 * fifths(chord?.root ?? 0)) }}
+      style={{ left: `${startS * pxPerS.value}px`, width: `${px}px`, "--hue": String(chordHue(chord?.root ?? 0)) }}
       tabIndex={focusable ? 0 : -1}
       aria-selected={selectedChord.value === index}
       aria-colindex={index + 1}

@@ -4,7 +4,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { seek } from "../../audio/player";
 import { isActive } from "../../api/types";
+import { chordHue, parseChord } from "../../music/chord";
+import { type Plan, chordAt } from "../../music/plan";
 import { snap } from "../../music/time";
+import { planOf } from "../../state/actions";
 import { announce } from "../../state/announce";
 import { openJob, previews } from "../../state/jobs";
 import { loadingTake, openOutput, takeBuffer } from "../../state/listening";
@@ -32,17 +35,24 @@ export function envelope(samples: Float32Array, columns: number): [number, numbe
   });
 }
 
-function drawWave(canvas: HTMLCanvasElement, buffer: AudioBuffer, width: number): void {
+/** Draws the wave in the colours of the chords that were played. */
+function drawWave(canvas: HTMLCanvasElement, buffer: AudioBuffer, width: number, played: Plan | null): void {
   const scale = Math.min(window.devicePixelRatio || 1, MAX_CANVAS_PX / width);
   const height = canvas.clientHeight * scale;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height);
   const context = canvas.getContext("2d")!;
-  context.fillStyle = getComputedStyle(canvas).color;
+  const lightness = getComputedStyle(canvas).getPropertyValue("--wave");
+  const colours = (played?.chords ?? []).map(({ symbol }) => {
+    const root = parseChord(symbol)?.root;
+    return root == null ? `oklch(${lightness} 0 0)` : `oklch(${lightness} 0.13 ${chordHue(root)})`;
+  });
   const columns = envelope(buffer.getChannelData(0), canvas.width);
   const peak = Math.max(0.05, ...columns.map(([low, high]) => Math.max(-low, high)));
   const reach = (height / 2 - 2 * scale) / peak;
   columns.forEach(([low, high], x) => {
+    const chord = played ? chordAt(played, (x / columns.length) * buffer.duration) : -1;
+    context.fillStyle = colours[chord] ?? `oklch(${lightness} 0 0)`;
     const top = height / 2 - high * reach;
     context.fillRect(x, top, 1, Math.max(scale, (high - low) * reach));
   });
@@ -52,9 +62,10 @@ function Wave() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const buffer = takeBuffer.value;
   const width = buffer ? buffer.duration * pxPerS.value : 0;
+  const played = openJob.value && planOf(openJob.value);
   const theme = dark.value;
   useEffect(() => {
-    if (buffer && canvas.current) drawWave(canvas.current, buffer, width);
+    if (buffer && canvas.current) drawWave(canvas.current, buffer, width, played);
   }, [buffer, width, theme]);
   return buffer && <canvas ref={canvas} class="wave" style={{ width: `${width}px` }} aria-hidden="true" />;
 }

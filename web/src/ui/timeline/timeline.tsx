@@ -43,6 +43,22 @@ function Making() {
   );
 }
 
+const STEPS = [
+  ["Describe", "Say what it should sound like."],
+  ["Plan", "Get tempo, key, beats and chords."],
+  ["Change", "Move, rename, add: it is your score."],
+  ["Render", "Hear exactly that plan."],
+];
+
+/** In place of a plan: how to get one. */
+function Steps() {
+  return (
+    <ol class="steps">
+      {STEPS.map(([name, what]) => <li key={name}><strong>{name}</strong>{what}</li>)}
+    </ol>
+  );
+}
+
 export function Timeline() {
   const box = useRef<HTMLDivElement>(null);
   const current = plan.value;
@@ -79,16 +95,16 @@ export function Timeline() {
     <>
       <div class={selection.value ? "timeline selecting" : "timeline"}>
         <div class="gutter" aria-hidden="true">
-          <span class="of-ruler">Bar</span>
-          {current && <><span class="of-beats">Beats</span><span class="of-chords">Chords</span></>}
+          <span class="of-ruler">{current ? "Bar" : "Time"}</span>
+          <span class="of-beats">{current && "Beats"}</span>
+          <span class="of-chords">{current && "Chords"}</span>
           <span class="of-wave">Wave</span>
           <span class="of-mel">Pitch</span>
         </div>
         <div class="scroller" ref={box} role="group" aria-label="Timeline">
           <div class="lanes" style={{ width: `${lengthS.value * pxPerS.value}px` }}>
             <Ruler />
-            {current && <BeatLane />}
-            {current && <ChordLane />}
+            {current ? <><BeatLane /><ChordLane /></> : <Steps />}
             <SoundLanes />
             <SelectionMark />
             <Playhead />
