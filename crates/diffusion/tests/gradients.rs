@@ -308,7 +308,10 @@ fn beats_and_chords_as_vectors() {
         d_chord: 7,
         beat_len: 3,
         chord_len: 2,
-        ..FeatureConfig::default()
+        base: 10_000.0,
+        d_oh_beat_type: 7,
+        d_oh_chord_type: 12,
+        d_oh_inv_type: 4,
     };
     let (variables, weights) = trainable();
     let features = MusicFeatures::new(&config, &weights);

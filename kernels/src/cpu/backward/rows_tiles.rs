@@ -128,6 +128,7 @@ impl Area<'_> {
         let mut packed = vec![0u16; panels * STEPS * TILE_BYTES];
         // SAFETY: this path is taken only at `Level::Amx`.
         let tiles = unsafe { Tiles::configure() };
+        let offsets: Vec<u32> = (0..STEPS).map(|i| (i * 2 * TILE_DEPTH) as u32).collect();
         for first in steps.clone().step_by(STEPS) {
             let count = STEPS.min(steps.end - first);
             self.pack(first, count, &mut packed);
@@ -135,19 +136,19 @@ impl Area<'_> {
                 let (block, panel) = (i / panels, i % panels);
                 let at = block * BLOCK * self.turned.stride + first * TILE_DEPTH;
                 let upper = self.turned.data[at..].as_ptr();
-                let rows = amx::Rows {
-                    upper: upper.cast(),
-                    // SAFETY: the turned operand has whole blocks of 32 rows.
-                    lower: unsafe { upper.add(TILE_ROWS * self.turned.stride) }.cast(),
-                    stride: 2 * self.turned.stride,
-                    step: 2 * TILE_DEPTH,
-                };
-                let b = packed[panel * STEPS * TILE_BYTES..].as_ptr().cast();
                 let pair = self.left_width - block * BLOCK > TILE_ROWS;
+                let rows = amx::Rows {
+                    upper,
+                    // SAFETY: the turned operand has whole blocks of 32 rows.
+                    lower: pair.then(|| unsafe { upper.add(TILE_ROWS * self.turned.stride) }),
+                    stride: 2 * self.turned.stride,
+                    steps: &offsets[..count],
+                };
+                let b = packed[panel * STEPS * TILE_BYTES..].as_ptr();
                 // SAFETY: rows and panel have `count` steps; `sums` is 32 × 32.
                 unsafe {
                     tiles.load(Some(sums.as_ptr()), PANEL);
-                    tiles.multiply(rows, pair, b, count);
+                    tiles.multiply(rows, b);
                     tiles.store(sums.as_mut_ptr(), PANEL);
                 }
             }
