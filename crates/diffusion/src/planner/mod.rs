@@ -257,7 +257,7 @@ fn harmony(plan: &mut Plan, request: &Request, facts: &StatedFacts, guess: Guess
 fn cadence(key: Option<Key>) -> Vec<Chord> {
     let plain = || Key::parse("C major").expect("a key that every parser knows");
     let key = key.unwrap_or_else(plain);
-    [0, 5, 3, 4].map(|degree| key.chord_on(degree)).to_vec()
+    [1, 6, 4, 5].map(|degree| key.chord_on(degree)).to_vec()
 }
 
 /// Chords of given lengths in beats from the first beat on, again and again; the last lasts to the
