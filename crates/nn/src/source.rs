@@ -1,7 +1,9 @@
 //! Where weights come from: safetensors files (memory-mapped, sharded), PyTorch checkpoints, tensors
-//! at hand, random numbers for benches, or nowhere at all (to list the keys of a network).
+//! at hand, random numbers for benches or for a training's start, or nowhere at all (to list the
+//! keys of a network).
 
 use crate::error::Result;
+use crate::init::{Init, noise};
 use crate::pickle::PickledCheckpoint;
 use crate::shard::{Shard, widen};
 use safetensors::Dtype;
@@ -25,6 +27,7 @@ enum Kind {
     Pickled(Box<PickledCheckpoint>),
     Memory(BTreeMap<String, (Vec<usize>, Vec<f32>)>),
     Random(u64),
+    Initial(u64),
     Listing,
 }
 
@@ -84,6 +87,11 @@ impl Source {
         Self::new(Kind::Random(seed))
     }
 
+    /// Any key of any shape, filled as its layer wishes at the start of a training.
+    pub fn initial(seed: u64) -> Self {
+        Self::new(Kind::Initial(seed))
+    }
+
     /// Any key of any shape, without values: lists what a network asks for.
     pub fn listing() -> Self {
         Self::new(Kind::Listing)
@@ -130,7 +138,7 @@ impl Source {
                 names.filter_map(local).collect()
             }
             Kind::Memory(tensors) => tensors.keys().filter_map(local).collect(),
-            Kind::Random(_) | Kind::Listing => Vec::new(),
+            Kind::Random(_) | Kind::Initial(_) | Kind::Listing => Vec::new(),
         };
         names.sort();
         names
@@ -144,12 +152,12 @@ impl Source {
             Kind::Files(shards) => entry(shards, &full).map(|(_, entry)| entry.shape.clone()),
             Kind::Pickled(checkpoint) => checkpoint.tensor(&full).map(|found| found.shape.clone()),
             Kind::Memory(tensors) => tensors.get(&*full).map(|(shape, _)| shape.clone()),
-            Kind::Random(_) | Kind::Listing => Some(wanted.to_vec()),
+            Kind::Random(_) | Kind::Initial(_) | Kind::Listing => Some(wanted.to_vec()),
         }
     }
 
     /// Values of a tensor whose shape was checked; empty for listings.
-    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    pub(crate) fn values(&self, name: &str, shape: &[usize], init: Init) -> Result<Vec<f32>> {
         match &self.kind {
             Kind::Files(_) | Kind::Pickled(_) => {
                 let (dtype, bytes) = self.numbers(name)?;
@@ -160,6 +168,7 @@ impl Source {
                 Ok(found.map_or_else(Vec::new, |(_, values)| values.clone()))
             }
             Kind::Random(seed) => Ok(random_values(*seed, name, shape)),
+            Kind::Initial(seed) => Ok(init.values(*seed, name, shape)),
             Kind::Listing => Ok(Vec::new()),
         }
     }
@@ -177,7 +186,9 @@ impl Source {
                     let found = checkpoint.tensor(&full)?;
                     (found.dtype.into(), found.shape.clone())
                 }
-                Kind::Memory(_) | Kind::Random(_) | Kind::Listing => return None,
+                Kind::Memory(_) | Kind::Random(_) | Kind::Initial(_) | Kind::Listing => {
+                    return None;
+                }
             };
             Some(StoredTensor {
                 name,
@@ -205,7 +216,9 @@ impl Source {
                 let dtype = checkpoint.tensor(&full).map(|found| found.dtype.into());
                 Ok((dtype.unwrap_or(Dtype::F32), bytes.into()))
             }
-            Kind::Memory(_) | Kind::Random(_) | Kind::Listing => Err(unreadable(name, Dtype::F32)),
+            Kind::Memory(_) | Kind::Random(_) | Kind::Initial(_) | Kind::Listing => {
+                Err(unreadable(name, Dtype::F32))
+            }
         }
     }
 }
@@ -228,17 +241,7 @@ fn random_values(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
     }
     let fan_in: usize = shape[1..].iter().product();
     let limit = (3.0 / fan_in.max(1) as f32).sqrt();
-    let mut state = name.bytes().fold(seed | 1, |s, b| {
-        (s ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * limit
-        })
-        .collect()
+    noise(seed, name).take(len).map(|x| x * limit).collect()
 }
 
 #[cfg(test)]
@@ -259,7 +262,7 @@ mod tests {
     fn a_part_has_its_own_names_and_no_others() {
         let one = file_of_two().part("one.", &[]);
         assert_eq!(one.names(), ["a", "b"]);
-        assert_eq!(one.values("b", &[2]).unwrap(), [2.0, 2.0]);
+        assert_eq!(one.values("b", &[2], Init::Zeros).unwrap(), [2.0, 2.0]);
         assert_eq!(one.shape("rest", &[2]), None);
         let rest = file_of_two().part("", &["one.", "two."]);
         assert_eq!(rest.names(), ["rest"]);

@@ -1,0 +1,1 @@
+//! How well music obeys its plan.
