@@ -7,6 +7,7 @@ mod args;
 mod bench;
 mod bench_networks;
 mod compose;
+mod controls;
 mod convert;
 mod doctor;
 mod generate;

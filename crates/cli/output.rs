@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use mustool_audio::resample::resample;
 use mustool_audio::wav::{self, SampleFormat};
 use mustool_audio::{Tags, Waveform, file, flac, loudness};
 use mustool_diffusion::{ModelInfo, Output};
@@ -20,6 +21,8 @@ use crate::terminal;
 
 /// `-o -`: audio on stdout.
 const STDOUT: &str = "-";
+/// Sample rates that files may have, in Hz.
+const SAMPLE_RATES_HZ: (f64, f64) = (8_000.0, 192_000.0);
 /// The program, as it is written into files.
 pub(crate) const SOFTWARE: &str = concat!("mustool ", env!("CARGO_PKG_VERSION"));
 
@@ -53,7 +56,7 @@ pub(crate) enum Bits {
 }
 
 /// Form of the finished file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Format {
     #[serde(default)]
@@ -62,6 +65,45 @@ pub(crate) struct Format {
     pub(crate) bits: Bits,
     #[serde(default)]
     pub(crate) loudness: Target,
+    /// In Hz; that of the model where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sample_rate: Option<u32>,
+    /// Of compressed files, which are the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bitrate_kbps: Option<f64>,
+    /// Whether the file carries what made it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub(crate) embed_metadata: bool,
+    /// The service's: pictures while it works. There are none here.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub(crate) previews: bool,
+}
+
+impl Default for Format {
+    /// 16-bit WAV as the model makes it.
+    fn default() -> Self {
+        Self {
+            format: Container::default(),
+            bits: Bits::default(),
+            loudness: Target::default(),
+            sample_rate: None,
+            bitrate_kbps: None,
+            embed_metadata: true,
+            previews: false,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+fn is_no(flag: &bool) -> bool {
+    !flag
 }
 
 /// How loud the finished file is.
@@ -110,6 +152,12 @@ impl Format {
     pub(crate) fn validate(&self) -> Result<(), Fault> {
         if self.format == Container::Flac && self.bits == Bits::Float32 {
             return fault("bits", "FLAC has no floats; use 24, or a .wav file");
+        }
+        if let Some(sample_rate) = self.sample_rate {
+            within("sample_rate", sample_rate.into(), SAMPLE_RATES_HZ)?;
+        }
+        if self.bitrate_kbps.is_some() {
+            return fault("bitrate_kbps", "WAV and FLAC have none; leave it out");
         }
         within("target_lufs", self.loudness.target_lufs, (-70.0, 0.0))?;
         within("true_peak_dbtp", self.loudness.true_peak_dbtp, (-20.0, 0.0))
@@ -283,13 +331,21 @@ pub(crate) fn finish(
         target_lufs,
         true_peak_dbtp,
     } = settings.output.loudness;
-    let waveform = loudness::normalise(&output.waveform, target_lufs, true_peak_dbtp)
+    let waveform = match settings.output.sample_rate {
+        Some(sample_rate) => resample(&output.waveform, sample_rate)
+            .context("cannot change the sample rate of the sound")?,
+        None => output.waveform.clone(),
+    };
+    let waveform = loudness::normalise(&waveform, target_lufs, true_peak_dbtp)
         .context("cannot level the sound")?;
     let loudness = loudness::measure(&waveform).context("cannot measure the sound")?;
     if waveform.peak() == 0.0 {
         terminal::warn("the result is silent");
     }
-    let tags = tags(output, settings, info)?;
+    let tags = match settings.output.embed_metadata {
+        true => tags(output, settings, info)?,
+        false => Tags::new(),
+    };
     let bytes = settings
         .output
         .to_bytes(&waveform, &tags)
