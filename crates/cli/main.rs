@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod bench_networks;
 mod compose;
 mod convert;
 mod doctor;
@@ -44,7 +45,6 @@ enum Command {
     Models(models::Models),
     Doctor(doctor::Doctor),
     Compose(Box<compose::Compose>),
-    #[command(subcommand)]
     Bench(bench::Bench),
     /// Print the completions of a shell, to be sourced by it.
     Completions {

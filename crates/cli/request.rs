@@ -306,6 +306,7 @@ impl Settings {
             key: self.controls.key,
             meter: self.controls.time_signature,
             chords: self.controls.chords.as_ref().map(Chords::to_text),
+            beats: None,
             duration_s,
             seed: self.seed.unwrap_or(0),
             num_outputs: self.n,

@@ -17,5 +17,6 @@ mod layout;
 mod mel;
 mod munet;
 mod scheduler;
+mod sentencepiece;
 mod t5_encoder;
 mod vae;

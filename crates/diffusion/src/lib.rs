@@ -4,8 +4,10 @@
 //! network is a struct whose fields are its architecture and its checkpoint's keys.
 //! Not here: writing files (`mustool-audio`), training, music analysis.
 
+mod acoustics;
 pub mod beats;
 pub mod chords;
+mod conditioning;
 pub mod controls;
 pub mod deberta;
 pub mod error;
@@ -13,12 +15,14 @@ pub mod features;
 pub mod hifigan;
 mod model_files;
 pub mod munet;
+pub mod mustango;
 pub mod noise;
 mod pipeline;
 mod planner;
 mod request;
 mod sampler;
 pub mod scheduler;
+pub mod sentencepiece;
 pub mod t5;
 mod tokens;
 pub mod vae;

@@ -19,13 +19,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(std::fs::File::create(out)?);
     for line in records.lines().skip(first.parse()?).take(count.parse()?) {
         let record: serde_json::Value = serde_json::from_str(line)?;
-        let location = record["location"].as_str().ok_or("a record without location")?;
+        let location = record["location"]
+            .as_str()
+            .ok_or("a record without location")?;
         let path = corpus.join(location);
         let waveform = decode::from_path(&path, &DecodeLimits::default())?;
         let seen = Frontend::new(&waveform)?;
         for (picture, scale) in [(&seen.rhythm.bands, 64.0), (&seen.pitch.semitones, 32.0)] {
             out.write_all(&(picture.num_frames() as u32).to_le_bytes())?;
-            let bytes = picture.values().iter().map(|value| (value * scale).round() as u8);
+            let bytes = picture
+                .values()
+                .iter()
+                .map(|value| (value * scale).round() as u8);
             out.write_all(&bytes.collect::<Vec<u8>>())?;
         }
     }

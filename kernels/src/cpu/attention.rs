@@ -6,7 +6,7 @@
 use super::amx::{self, TILE_DEPTH, TILE_ROWS, Tiles};
 use super::element::{Element, round_bf16};
 use super::math::{LANES, exp, reduce_lanes, vectorised};
-use super::micro::{MAX_ROWS, PANEL, RowPointers, rows_by_panel};
+use super::micro::{Block, PANEL, kernel};
 use super::pack::{Data, Packed};
 use super::parallel::{SharedMut, for_each_task};
 
@@ -209,14 +209,12 @@ impl State {
         let dim = keys.depth;
         match &keys.data {
             Data::F32(data) => {
-                self.scores.fill(0.0);
-                let queries = &self.queries;
                 multiply_f32(
-                    |i| queries[i * dim..].as_ptr(),
-                    (count, dim),
+                    (&self.queries, dim, count, dim),
                     |p| &data[(first_panel + p) * dim * PANEL..][..dim * PANEL],
                     panels,
                     (&mut self.scores, BLOCK),
+                    false,
                 );
             }
             Data::Tiles(data) => {
@@ -238,13 +236,12 @@ impl State {
         let panels = values.panels();
         match &values.data {
             Data::F32(data) => {
-                let scores = &self.scores;
                 multiply_f32(
-                    |i| scores[i * BLOCK..].as_ptr(),
-                    (count, present),
+                    (&self.scores, BLOCK, count, present),
                     |p| &data[(p * values.taps + block) * BLOCK * PANEL..][..present * PANEL],
                     panels,
                     (&mut self.sums, self.width),
+                    true,
                 );
             }
             Data::Tiles(data) => {
@@ -269,34 +266,32 @@ impl State {
     }
 }
 
-/// `c += rows · panels`, rows of `depth` floats, in blocks of [`MAX_ROWS`].
+/// `c (+)= rows · panels`, rows of `depth` floats, `stride` apart.
 fn multiply_f32<'a>(
-    row: impl Fn(usize) -> *const f32,
-    (count, depth): (usize, usize),
+    (rows, stride, count, depth): (&[f32], usize, usize, usize),
     panel: impl Fn(usize) -> &'a [f32],
     panels: usize,
     (c, ldc): (&mut [f32], usize),
+    add: bool,
 ) {
-    let (kernel, block_rows) = rows_by_panel();
+    let (multiply, block_rows) = kernel();
     for first in (0..count).step_by(block_rows) {
-        let rows = block_rows.min(count - first);
-        let pointers: RowPointers = std::array::from_fn(|i| row(first + i.min(rows - 1)));
-        debug_assert!(rows <= MAX_ROWS);
+        let rows = &rows[first * stride..];
         for p in 0..panels {
-            let b = panel(p);
-            let target = &mut c[first * ldc + p * PANEL..];
-            // SAFETY: rows have `depth` floats, `b` has `depth` panel rows, and `c` has `count`
-            // rows `ldc` apart with `panels · PANEL` columns.
-            unsafe {
-                kernel(
-                    &[pointers],
-                    rows,
-                    depth,
-                    b.as_ptr(),
-                    target.as_mut_ptr(),
-                    ldc,
-                )
+            let block = Block {
+                rows: rows.as_ptr(),
+                stride,
+                count: block_rows.min(count - first),
+                taps: &[0],
+                depth,
+                panel: panel(p).as_ptr(),
+                c: c[first * ldc + p * PANEL..].as_mut_ptr(),
+                ldc,
+                add,
             };
+            // SAFETY: rows have `depth` floats, panels `depth` rows, and `c` has `count`
+            // rows `ldc` apart with `panels · PANEL` columns.
+            unsafe { multiply(&block) };
         }
     }
 }
@@ -318,11 +313,14 @@ fn multiply_tiles<'a>(
         c.len() >= (ROWS - 1) * ldc + panels * PANEL,
         "c is too short"
     );
+    let offsets: Vec<u32> = (0..steps)
+        .map(|step| (step * 2 * TILE_DEPTH) as u32)
+        .collect();
     let left = amx::Rows {
-        upper: rows.as_ptr().cast(),
-        lower: rows[TILE_ROWS * stride..].as_ptr().cast(),
+        upper: rows.as_ptr(),
+        lower: (count > TILE_ROWS).then(|| rows[TILE_ROWS * stride..].as_ptr()),
         stride: stride * 2,
-        step: TILE_DEPTH * 2,
+        steps: &offsets,
     };
     // SAFETY: operands are packed as tiles only at `Level::Amx`; lengths are checked above.
     unsafe {
@@ -332,7 +330,7 @@ fn multiply_tiles<'a>(
             assert!(b.len() >= steps * amx::TILE_BYTES, "panel is too short");
             let target = c[p * PANEL..].as_mut_ptr();
             tiles.load(accumulate.then_some(target.cast_const()), ldc);
-            tiles.multiply(left, count > TILE_ROWS, b.as_ptr().cast(), steps);
+            tiles.multiply(left, b.as_ptr());
             tiles.store(target, ldc);
         }
     }

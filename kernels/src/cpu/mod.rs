@@ -1,20 +1,28 @@
 //! CPU kernels, for AMX, AVX-512, AVX2 and any other processor.
 
 mod activation;
+mod aligned;
 mod amx;
 mod attention;
+pub mod backward;
 mod conv;
 mod depthwise;
 mod element;
+mod epilogue;
+mod grid;
 mod level;
 mod math;
 mod matmul;
 mod micro;
+#[cfg(target_arch = "x86_64")]
+mod micro_avx512;
 mod norm;
 mod pack;
 mod parallel;
+mod product;
 mod product_f32;
 mod product_tiles;
+mod slab;
 mod softmax;
 #[cfg(test)]
 mod testing;

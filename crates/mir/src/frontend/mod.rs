@@ -48,10 +48,8 @@ impl Frontend {
             });
         }
         let samples = levelled(resample(&waveform.to_mono(), SAMPLE_RATE)?.into_samples());
-        let (pitch, log_mel) = rayon::join(
-            || PitchBands::new(&samples),
-            || rhythm::log_mel(&samples),
-        );
+        let (pitch, log_mel) =
+            rayon::join(|| PitchBands::new(&samples), || rhythm::log_mel(&samples));
         let pitch = pitch?;
         let rhythm = RhythmBands::new(&log_mel?, &pitch);
         Ok(Self {
@@ -92,7 +90,10 @@ mod tests {
             let seen = Frontend::new(&silence).unwrap();
             let finite = |x: &Spectrogram| x.values().iter().all(|v| v.is_finite());
             assert!(finite(&seen.rhythm.bands) && finite(&seen.pitch.semitones));
-            assert_eq!(seen.rhythm.bands.num_frames(), (num_samples / 240).div_ceil(2));
+            assert_eq!(
+                seen.rhythm.bands.num_frames(),
+                (num_samples / 240).div_ceil(2)
+            );
         }
     }
 
@@ -104,7 +105,10 @@ mod tests {
             let middle = seen.pitch.semitones.frames().nth(10).unwrap();
             let loudest = (0..NUM_SEMITONES).max_by(|&a, &b| middle[a].total_cmp(&middle[b]));
             assert_eq!(loudest, Some(midi as usize - usize::from(LOWEST_MIDI)));
-            assert!((seen.pitch.tuning_cents - cents).abs() < 6.0, "{midi} {cents}");
+            assert!(
+                (seen.pitch.tuning_cents - cents).abs() < 6.0,
+                "{midi} {cents}"
+            );
         }
     }
 

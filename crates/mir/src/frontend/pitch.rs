@@ -62,7 +62,8 @@ impl PitchBands {
             for frame in magnitudes.frames().skip(first - from).take(last - first) {
                 powers.extend(filters.iter().map(|(start, weights)| {
                     let bins = frame[*start..].iter().zip(weights);
-                    bins.map(|(bin, weight)| (bin * scale).powi(2) * weight).sum::<f32>()
+                    bins.map(|(bin, weight)| (bin * scale).powi(2) * weight)
+                        .sum::<f32>()
                 }));
             }
         }
@@ -103,7 +104,10 @@ fn filters() -> Vec<(usize, Vec<f32>)> {
             let first = ((centre_hz - half_hz) / bin_hz).ceil().max(0.0) as usize;
             let last = ((centre_hz + half_hz) / bin_hz).floor() as usize;
             let weight = |bin: usize| 1.0 - (bin as f64 * bin_hz - centre_hz).abs() / half_hz;
-            (first, (first..=last).map(|bin| weight(bin) as f32).collect())
+            (
+                first,
+                (first..=last).map(|bin| weight(bin) as f32).collect(),
+            )
         })
         .collect()
 }
@@ -118,10 +122,17 @@ fn tuning(thirds: &Spectrogram) -> f64 {
         }
     }
     let angle = |i: usize| std::f64::consts::TAU * (i as f64 - 1.0) / THIRDS as f64;
-    let (re, im) = sums.iter().enumerate().fold((0.0, 0.0), |(re, im), (i, sum)| {
-        (re + sum * angle(i).cos(), im + sum * angle(i).sin())
-    });
-    if re.hypot(im) > 0.0 { im.atan2(re) / std::f64::consts::TAU } else { 0.0 }
+    let (re, im) = sums
+        .iter()
+        .enumerate()
+        .fold((0.0, 0.0), |(re, im), (i, sum)| {
+            (re + sum * angle(i).cos(), im + sum * angle(i).sin())
+        });
+    if re.hypot(im) > 0.0 {
+        im.atan2(re) / std::f64::consts::TAU
+    } else {
+        0.0
+    }
 }
 
 /// Compressed magnitudes of semitones that lie `tuning` semitones above the bands' own.

@@ -46,7 +46,9 @@ pub(super) fn log_mel(samples: &[f32]) -> Result<Spectrogram> {
     // The frame centred on the very end of the sound is dropped.
     let num_frames = samples.len() / config.hop_length;
     let values = log_mel.values()[..num_frames * NUM_MELS].iter();
-    let values = values.map(|value| (value.max(FLOOR) - FLOOR) / 3.0).collect();
+    let values = values
+        .map(|value| (value.max(FLOOR) - FLOOR) / 3.0)
+        .collect();
     Ok(Spectrogram::new(values, NUM_MELS)?)
 }
 
