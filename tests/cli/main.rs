@@ -9,6 +9,7 @@ mod generate;
 mod models;
 mod refusals;
 mod repeat;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

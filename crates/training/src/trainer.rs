@@ -149,7 +149,11 @@ impl<'a> Run<'a> {
         });
         let mut average = Ema::new(variables, recipe.average_decay);
         let mut state = State::new(kind, config.seed);
-        let (found, passed_over) = if resume { shelf.newest()? } else { (None, Vec::new()) };
+        let (found, passed_over) = if resume {
+            shelf.newest()?
+        } else {
+            (None, Vec::new())
+        };
         if let Some(found) = found {
             if (found.state.stage, found.state.seed) != (kind, config.seed) {
                 return Err(Error::Checkpoint {
@@ -236,7 +240,9 @@ impl<'a> Run<'a> {
         let decay = self.recipe.average_decay.min((1.0 + made) / (10.0 + made));
         self.average.set_decay(decay);
         self.average.update(variables);
-        let named = parts.into_iter().chain([("loss", loss), ("gradient_norm", norm)]);
+        let named = parts
+            .into_iter()
+            .chain([("loss", loss), ("gradient_norm", norm)]);
         for (name, value) in named {
             *self.sums.0.entry(name.to_owned()).or_default() += value;
         }
@@ -268,7 +274,10 @@ impl<'a> Run<'a> {
     fn log_means(&mut self, watch: Watch) -> Result<()> {
         let (sums, count) = std::mem::take(&mut self.sums);
         let mean = |(name, sum): (String, f64)| (name, sum / count.max(1) as f64);
-        self.write(self.entry(sums.into_iter().map(mean).collect(), false), watch)
+        self.write(
+            self.entry(sums.into_iter().map(mean).collect(), false),
+            watch,
+        )
     }
 
     fn write(&mut self, entry: Entry, watch: Watch) -> Result<()> {
@@ -280,7 +289,10 @@ impl<'a> Run<'a> {
     /// Judges the averaged weights; the best so far are kept apart.
     fn validate(&mut self, watch: Watch) -> Result<()> {
         let values = self.stage.validate(self.average.tensors())?;
-        let score = values.get(HELD_OUT).copied().filter(|score| score.is_finite());
+        let score = values
+            .get(HELD_OUT)
+            .copied()
+            .filter(|score| score.is_finite());
         if !values.is_empty() {
             self.write(self.entry(values, true), watch)?;
         }
@@ -313,7 +325,11 @@ impl<'a> Run<'a> {
 
     fn save(&mut self, watch: Watch) -> Result<()> {
         let path: PathBuf = self.shelf.save(&self.checkpoint())?;
-        let title = format!("{}: loss over {} steps", self.state.stage.name(), self.state.step);
+        let title = format!(
+            "{}: loss over {} steps",
+            self.state.stage.name(),
+            self.state.step
+        );
         let picture = curve::draw(&title, self.log.entries());
         write_atomic(&self.config.run.join("loss.svg"), picture.as_bytes())?;
         self.saved = Instant::now();

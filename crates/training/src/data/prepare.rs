@@ -377,7 +377,11 @@ pub fn annotations(folder: &Path, limit: usize) -> Result<Vec<Annotation>> {
         Entry::Unreadable { .. } | Entry::Composed(_) => None,
     };
     let entries = entries(&Origin::Folder(folder))?;
-    Ok(entries.into_iter().filter_map(understood).take(limit).collect())
+    Ok(entries
+        .into_iter()
+        .filter_map(understood)
+        .take(limit)
+        .collect())
 }
 
 fn read_sound(path: &Path) -> Result<Waveform, String> {
@@ -412,7 +416,11 @@ fn captioned(path: &Path) -> Result<(Annotation, Waveform), String> {
     Ok((Annotation::captioned(&caption), read_sound(path)?))
 }
 
-fn composed(corpus: &Corpus, bank: &SoundBank, index: u64) -> Result<(Annotation, Waveform), String> {
+fn composed(
+    corpus: &Corpus,
+    bank: &SoundBank,
+    index: u64,
+) -> Result<(Annotation, Waveform), String> {
     let clip = corpus.clip(index, bank).map_err(|e| with_cause(&e))?;
     Ok((Annotation::of_composed(&clip.record), clip.waveform))
 }

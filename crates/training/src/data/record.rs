@@ -234,7 +234,11 @@ static NOTHING: String = String::new();
 
 /// A caption with the control sentences that there are behind it.
 fn with_control(main: &str, control: [&String; 4]) -> Option<String> {
-    let stated: Vec<&str> = control.iter().map(|s| s.as_str()).filter(|s| !s.is_empty()).collect();
+    let stated: Vec<&str> = control
+        .iter()
+        .map(|s| s.as_str())
+        .filter(|s| !s.is_empty())
+        .collect();
     (!main.is_empty() && !stated.is_empty()).then(|| format!("{main} {}", stated.join(" ")))
 }
 

@@ -99,12 +99,16 @@ impl Latents {
         let normal = Normal::of(context.model, "vae_config.json")?;
         let [cells, rows] = sizes.unet.sample_size;
         let (row, folder) = (cells * rows * channels, context.config.cache());
-        let weights = context.model.weights_sha256(StageKind::Vae).unwrap_or_default();
+        let weights = context
+            .model
+            .weights_sha256(StageKind::Vae)
+            .unwrap_or_default();
         let mark = format!("{} {weights} {normal:?}\n", clips.fingerprint());
         let path = folder.join(format!("{name}.latents"));
         let mark_path = folder.join(format!("{name}.latents.mark"));
         if !std::fs::read_to_string(&mark_path).is_ok_and(|found| found == mark) {
-            let vae = context.finished(StageKind::Vae, VAE_FIRST, |w| Ok(Vae::new(&sizes.vae, w)))?;
+            let vae =
+                context.finished(StageKind::Vae, VAE_FIRST, |w| Ok(Vae::new(&sizes.vae, w)))?;
             let part = folder.join(format!("{name}.latents.part"));
             let mut file = BufWriter::new(File::create(&part).map_err(write_error(&part))?);
             for start in (0..clips.len()).step_by(TOGETHER) {
@@ -149,14 +153,22 @@ mod tests {
 
     #[test]
     fn standardised_latents_have_mean_zero_and_deviation_one() {
-        let latents: Vec<f32> = (0..600).map(|i| if i % 2 == 0 { 3.0 } else { (i % 7) as f32 }).collect();
+        let latents: Vec<f32> = (0..600)
+            .map(|i| if i % 2 == 0 { 3.0 } else { (i % 7) as f32 })
+            .collect();
         let statistics = LatentStatistics::measure(&latents, 2);
         assert_eq!(statistics.latent_mean[0], 3.0);
-        assert_eq!(statistics.latent_std[0], 1e-4, "a constant channel does not divide by 0");
+        assert_eq!(
+            statistics.latent_std[0], 1e-4,
+            "a constant channel does not divide by 0"
+        );
         let mut moved = latents.clone();
         statistics.apply(&mut moved);
         let again = LatentStatistics::measure(&moved, 2);
-        assert!(again.latent_mean.iter().all(|m| m.abs() < 1e-4), "{again:?}");
+        assert!(
+            again.latent_mean.iter().all(|m| m.abs() < 1e-4),
+            "{again:?}"
+        );
         assert!((again.latent_std[1] - 1.0).abs() < 1e-4);
     }
 }

@@ -36,10 +36,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// The network in training with its variables: from random numbers or from the model's weights.
-    fn network<N>(
-        &self,
-        build: impl FnOnce(&Weights) -> Result<N>,
-    ) -> Result<(Variables, N)> {
+    fn network<N>(&self, build: impl FnOnce(&Weights) -> Result<N>) -> Result<(Variables, N)> {
         let variables = Variables::new()?;
         let source = match self.config.start {
             Start::Scratch => Source::initial(self.config.seed),
@@ -131,10 +128,14 @@ pub fn train(
     };
     let held_out = held_out.as_ref();
     match kind {
-        StageKind::Vae => go(&vae::VaeStage::new(&context, &sizes, &train, held_out)?, watch),
-        StageKind::Vocoder => {
-            go(&vocoder::VocoderStage::new(&context, &sizes, &train, held_out)?, watch)
-        }
+        StageKind::Vae => go(
+            &vae::VaeStage::new(&context, &sizes, &train, held_out)?,
+            watch,
+        ),
+        StageKind::Vocoder => go(
+            &vocoder::VocoderStage::new(&context, &sizes, &train, held_out)?,
+            watch,
+        ),
         _ => match unet::UnetStage::new(&context, &sizes, &train, held_out, watch)? {
             Some(stage) => go(&stage, watch),
             None => Ok(Outcome::Interrupted),
@@ -224,7 +225,14 @@ fn sounding(
             watch(Event::Preparing { what, done, total })
         };
         let limit = config.data.max_clips;
-        let made = prepare(&origin, &place, sizes.num_frames, limit, &spectrogram, &mut progress)?;
+        let made = prepare(
+            &origin,
+            &place,
+            sizes.num_frames,
+            limit,
+            &spectrogram,
+            &mut progress,
+        )?;
         let Some(index) = made else { return Ok(false) };
         if !index.skipped.is_empty() && watch(Event::Skipped(&index.skipped)).is_break() {
             return Ok(false);
@@ -246,7 +254,10 @@ fn sounding(
             }
         }
     } else {
-        let folders = [(config.data.train.as_ref(), "train"), (config.data.held_out.as_ref(), "held-out")];
+        let folders = [
+            (config.data.train.as_ref(), "train"),
+            (config.data.held_out.as_ref(), "held-out"),
+        ];
         for (folder, name) in folders {
             if let Some(folder) = folder
                 && !add(Origin::Folder(folder), name)?

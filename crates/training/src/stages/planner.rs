@@ -126,9 +126,15 @@ pub(super) fn initial_scale(config: &T5Config, name: &str) -> Option<f32> {
     let of = |width: usize| (width as f64).powf(-0.5);
     if name.ends_with(".q.weight") {
         deviation(d_model, of(d_model * d_kv))
-    } else if [".k.weight", ".v.weight", ".wi.weight", ".wi_0.weight", ".wi_1.weight"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    } else if [
+        ".k.weight",
+        ".v.weight",
+        ".wi.weight",
+        ".wi_0.weight",
+        ".wi_1.weight",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
         || name == "lm_head.weight"
     {
         deviation(d_model, of(d_model))

@@ -74,7 +74,10 @@ impl<'a> UnetStage<'a> {
         let mut side = |clips: &'a Clips, name| {
             let latents = Latents::prepare(context, sizes, clips, name, watch)?;
             let annotations = clips.annotations();
-            Ok::<_, Error>(latents.map(|latents| Side { annotations, latents }))
+            Ok::<_, Error>(latents.map(|latents| Side {
+                annotations,
+                latents,
+            }))
         };
         let Some(train) = side(clips, "train")? else {
             return Ok(None);
@@ -97,7 +100,11 @@ impl<'a> UnetStage<'a> {
         if context.from_scratch() {
             // At first every residual part adds nothing and the prediction is zero.
             let last = ["conv2.", "proj_out.", "conv_out."];
-            fill(&variables, |name| last.iter().any(|part| name.contains(part)), 0.0);
+            fill(
+                &variables,
+                |name| last.iter().any(|part| name.contains(part)),
+                0.0,
+            );
         }
         Ok(Some(Self {
             model: context.model,
@@ -156,7 +163,13 @@ impl<'a> UnetStage<'a> {
         }
     }
 
-    fn answer(&self, unet: &Unet, sample: Vec<f32>, steps: &[usize], told: &Told) -> Result<Tensor> {
+    fn answer(
+        &self,
+        unet: &Unet,
+        sample: Vec<f32>,
+        steps: &[usize],
+        told: &Told,
+    ) -> Result<Tensor> {
         let batch = self.tokens.batch(&told.prompts)?;
         let hidden_states = self.text.forward(&batch)?;
         let text = Condition::new(hidden_states, &batch.mask_tensor()?)?;
@@ -175,7 +188,13 @@ impl<'a> UnetStage<'a> {
 
     /// Losses of some held-out clips with the right controls, another clip's, none, and with
     /// another clip's caption.
-    fn judge(&self, unet: &Unet, side: &Side, which: &[usize], count: usize) -> Result<[f64; 4]> {
+    fn judge(
+        &self,
+        unet: &Unet,
+        side: &Side<'a>,
+        which: &[usize],
+        count: usize,
+    ) -> Result<[f64; 4]> {
         let mut rng = Chance::new(JUDGING_SEED).at(which[0] as u64, "noise");
         let mut latents = Vec::new();
         for &i in which {
@@ -218,7 +237,9 @@ impl Stage for UnetStage<'_> {
     }
 
     fn forward(&self, step: u64) -> Result<Forward> {
-        let picked = self.chance.picks(step, self.batch, self.train.annotations.len());
+        let picked = self
+            .chance
+            .picks(step, self.batch, self.train.annotations.len());
         let mut rng = self.chance.at(step, "noise");
         let mut words = self.chance.at(step, "wordings");
         let (mut latents, mut told) = (
@@ -275,7 +296,8 @@ impl Stage for UnetStage<'_> {
     }
 
     fn export(&self, weights: &Tensors) -> Result<()> {
-        self.model.update("model.json", &[("trained", Value::from(true))])?;
+        self.model
+            .update("model.json", &[("trained", Value::from(true))])?;
         self.model.write_weights(StageKind::Unet, weights)
     }
 }

@@ -67,7 +67,9 @@ impl<'a> VaeStage<'a> {
         }
         let (variables, vae) = context.network(build)?;
         if decoder_only {
-            ENCODER.map(|prefix| variables.set_trainable(prefix, false));
+            for prefix in ENCODER {
+                variables.set_trainable(prefix, false);
+            }
         }
         let usual = if decoder_only { 384 } else { 256 };
         Ok(Self {
@@ -143,7 +145,8 @@ impl Stage for VaeStage<'_> {
                 by_logvar.scaled(self.options.divergence),
             );
             total += by_mean.value;
-            let by_latent = (by_mean.seed(&posterior.mean)? + by_logvar.seed(&posterior.logvar)?)?;
+            let by_latent =
+                (by_mean.seed(&posterior.mean)? + by_logvar.seed(&posterior.logvar)?)?;
             seed = (seed + by_latent)?;
         }
         Ok(Forward {
@@ -204,4 +207,3 @@ impl Stage for VaeStage<'_> {
         self.model.write_weights(StageKind::Vae, weights)
     }
 }
-

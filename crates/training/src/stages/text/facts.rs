@@ -41,8 +41,13 @@ impl Facts {
 
     /// Whether all answers about a clip are among those of the data set.
     pub(super) fn knows(&self, clip: &Annotation) -> bool {
-        clip.style.as_ref().is_none_or(|style| self.styles.contains(style))
-            && clip.instruments.iter().all(|name| self.instruments.contains(name))
+        clip.style
+            .as_ref()
+            .is_none_or(|style| self.styles.contains(style))
+            && clip
+                .instruments
+                .iter()
+                .all(|name| self.instruments.contains(name))
     }
 
     /// Numbers that the heads give for each caption.
@@ -53,7 +58,13 @@ impl Facts {
     /// Where style, metre, key, instruments, mood and tempo lie among them.
     fn ranges(&self) -> [Range<usize>; 6] {
         let mut start = 0;
-        let lists = [&self.styles, &self.meters, &self.keys, &self.instruments, &self.moods];
+        let lists = [
+            &self.styles,
+            &self.meters,
+            &self.keys,
+            &self.instruments,
+            &self.moods,
+        ];
         let mut next = |len: usize| {
             start += len;
             start - len..start
@@ -81,16 +92,24 @@ impl Facts {
                 .iter()
                 .flat_map(|clip| {
                     let answers = answers(clip);
-                    list.iter().map(move |name| f32::from(u8::from(answers.contains(name))))
+                    list.iter()
+                        .map(move |name| f32::from(u8::from(answers.contains(name))))
                 })
                 .collect()
         };
         let part = |range: &Range<usize>| -> Vec<f32> {
             let rows = outputs.chunks_exact(width);
-            rows.flat_map(|row| row[range.clone()].iter().copied()).collect()
+            rows.flat_map(|row| row[range.clone()].iter().copied())
+                .collect()
         };
-        let styles: Vec<_> = clips.iter().map(|c| index(&self.styles, c.style.as_ref())).collect();
-        let metre: Vec<_> = clips.iter().map(|c| index(&self.meters, meter(c).as_ref())).collect();
+        let styles: Vec<_> = clips
+            .iter()
+            .map(|c| index(&self.styles, c.style.as_ref()))
+            .collect();
+        let metre: Vec<_> = clips
+            .iter()
+            .map(|c| index(&self.meters, meter(c).as_ref()))
+            .collect();
         let key_of = |(clip, caption): (&&Annotation, &String)| {
             index(&self.keys, key(clip).as_ref()).filter(|_| names_key(clip, caption))
         };
@@ -109,9 +128,21 @@ impl Facts {
         let felt = hot(&self.moods, &|clip| clip.mood.clone());
         let losses = [
             ("style", &style, cross_entropy(&part(&style), &styles)),
-            ("meter", &meters, cross_entropy(&part(&meters), &metre).scaled(METER)),
-            ("key", &keys, cross_entropy(&part(&keys), &named).scaled(KEY)),
-            ("instruments", &instruments, yes_or_no(&part(&instruments), &played).scaled(INSTRUMENTS)),
+            (
+                "meter",
+                &meters,
+                cross_entropy(&part(&meters), &metre).scaled(METER),
+            ),
+            (
+                "key",
+                &keys,
+                cross_entropy(&part(&keys), &named).scaled(KEY),
+            ),
+            (
+                "instruments",
+                &instruments,
+                yes_or_no(&part(&instruments), &played).scaled(INSTRUMENTS),
+            ),
             ("mood", &moods, yes_or_no(&part(&moods), &felt).scaled(MOOD)),
             ("tempo", &tempo, absolute(&guessed_tempo, &true_tempo)),
         ];
@@ -195,6 +226,10 @@ mod tests {
         };
         assert_eq!(key(["soft", "loud"]), 0.0);
         assert!((key(["soft, in A minor", "loud"]) - KEY * 2f64.ln()).abs() < 1e-9);
-        assert_eq!(key(["soft, in C major", "in A minor"]), 0.0, "other keys do not count");
+        assert_eq!(
+            key(["soft, in C major", "in A minor"]),
+            0.0,
+            "other keys do not count"
+        );
     }
 }

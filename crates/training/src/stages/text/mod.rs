@@ -77,13 +77,22 @@ impl<'a> Text<'a> {
         let genres: Vec<String> = match &options.genres {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(read_error(path))?;
-                text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect()
+                text.lines()
+                    .map(|l| l.trim().to_owned())
+                    .filter(|l| !l.is_empty())
+                    .collect()
             }
             None => Vec::new(),
         };
         let words = Words::new(&genres);
         if !context.model.has("tokenizer.json") {
-            tokenizer::train(context.model, config.vocab_size, &words, options.phrases, clips)?;
+            tokenizer::train(
+                context.model,
+                config.vocab_size,
+                &words,
+                options.phrases,
+                clips,
+            )?;
         }
         let tokens = Tokens::of(context.model, config.max_tokens())?;
         let lessons = match &options.teacher {
@@ -114,7 +123,13 @@ impl<'a> Text<'a> {
             &variables,
             DType::F32,
         );
-        let network = Network::new(encoder, config.d_model, facts.num_outputs(), sentence, &heads);
+        let network = Network::new(
+            encoder,
+            config.d_model,
+            facts.num_outputs(),
+            sentence,
+            &heads,
+        );
         let usable = held_out.iter().filter(|clip| facts.knows(clip));
         let most = context.config.checkpoint.validation_clips;
         Ok(Self {
@@ -156,8 +171,8 @@ impl Network {
         let hidden = self.encoder.forward(&batch)?.to_dtype(DType::F32)?;
         let length = batch.tokens();
         let weights = batch.mask().chunks_exact(length).flat_map(|mask| {
-            let seen = mask.iter().filter(|&&seen| seen).count().max(1);
-            mask.iter().map(move |&seen| if seen { 1.0 / seen as f32 } else { 0.0 })
+            let share = 1.0 / mask.iter().filter(|&&seen| seen).count().max(1) as f32;
+            mask.iter().map(move |&seen| if seen { share } else { 0.0 })
         });
         let weights = tensor(weights.collect(), &[batch.batch(), length, 1])?;
         Ok(hidden.broadcast_mul(&weights)?.sum(1)?)
@@ -221,17 +236,25 @@ impl Stage for Text<'_> {
             Ok(Network::new(encoder, d_model, facts, sentence, &heads))
         })?;
         let mut words = Chance::new(JUDGING_SEED).at(0, "held-out wordings");
-        let texts: Vec<String> = self.held_out.iter().map(|c| wording(c, &mut words)).collect();
+        let texts: Vec<String> = self
+            .held_out
+            .iter()
+            .map(|c| wording(c, &mut words))
+            .collect();
         let means = network.means(&self.tokens, &texts)?;
         let told = host(&network.facts.forward(&means)?)?;
         let (loss, parts) = self.facts.loss(&told, &self.held_out, &texts);
-        let named = parts.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let named = parts
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         Ok(named.chain([(HELD_OUT.to_owned(), loss.value)]).collect())
     }
 
     fn export(&self, weights: &Tensors) -> Result<()> {
         let kept = weights.iter().filter(|(name, _)| !name.starts_with(HEADS));
-        let kept = kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        let kept = kept
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect();
         self.model.write_weights(StageKind::Text, &kept)
     }
 }

@@ -72,7 +72,11 @@ pub(super) struct Teacher {
 
 impl Layer {
     fn new(config: &Config, weights: &Weights) -> Self {
-        let (dim, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
+        let (dim, inner, eps) = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.layer_norm_eps,
+        );
         let linear = |name: &str| Linear::new(dim, dim, &weights.pp(name));
         Self {
             query: linear("attention.self.query"),
@@ -88,12 +92,20 @@ impl Layer {
 
     /// `x`: `[batch, tokens, dim]` → the same shape.
     fn forward(&self, x: &Tensor, heads: usize, bias: &Tensor) -> Result<Tensor> {
-        let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
+        let (q, k, v) = (
+            self.query.forward(x)?,
+            self.key.forward(x)?,
+            self.value.forward(x)?,
+        );
         let scale = ((x.dim(2)? / heads) as f64).powf(-0.5);
         let h = attention(&q, &k, &v, heads, scale, Some(bias))?;
-        let h = self.attention_out.forward_with(&h, Activation::Identity, Some(x))?;
+        let h = self
+            .attention_out
+            .forward_with(&h, Activation::Identity, Some(x))?;
         let x = self.attention_norm.forward(&h)?;
-        let h = self.intermediate.forward_with(&x, Activation::GeluErf, None)?;
+        let h = self
+            .intermediate
+            .forward_with(&x, Activation::GeluErf, None)?;
         let h = self.out.forward_with(&h, Activation::Identity, Some(&x))?;
         Ok(self.norm.forward(&h)?)
     }
@@ -138,8 +150,14 @@ impl Teacher {
                 .collect(),
             config,
         };
-        weights.ignore("embeddings.position_ids", &[1, teacher.config.max_position_embeddings]);
-        for (key, shape) in [("pooler.dense.weight", vec![dim, dim]), ("pooler.dense.bias", vec![dim])] {
+        weights.ignore(
+            "embeddings.position_ids",
+            &[1, teacher.config.max_position_embeddings],
+        );
+        for (key, shape) in [
+            ("pooler.dense.weight", vec![dim, dim]),
+            ("pooler.dense.bias", vec![dim]),
+        ] {
             weights.ignore(key, &shape);
         }
         weights.finish()?;
@@ -175,7 +193,11 @@ impl Teacher {
         let x = x.broadcast_add(&self.positions.rows(&positions)?)?;
         let x = x.broadcast_add(&self.kinds.rows(&[0])?)?;
         let mut x = self.norm.forward(&x)?;
-        let hidden = batch.mask().iter().map(|&seen| if seen { 0.0 } else { -1e4 }).collect();
+        let hidden = batch
+            .mask()
+            .iter()
+            .map(|&seen| if seen { 0.0 } else { -1e4 })
+            .collect();
         let bias = tensor(hidden, &[rows, 1, 1, length], DType::F32)?;
         for layer in &self.layers {
             x = layer.forward(&x, self.config.num_attention_heads, &bias)?;

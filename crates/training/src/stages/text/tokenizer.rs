@@ -85,9 +85,14 @@ pub(super) fn train(
         .with_decoder(Some(spaces()))
         .build()
         .map_err(tokenizer_error)?;
-    tokenizer.train(&mut trainer, texts.into_iter()).map_err(tokenizer_error)?;
+    tokenizer
+        .train(&mut trainer, texts.into_iter())
+        .map_err(tokenizer_error)?;
     let json = tokenizer.to_string(true).map_err(tokenizer_error)?;
-    Ok(write_atomic(&model.file("tokenizer.json"), json.as_bytes())?)
+    Ok(write_atomic(
+        &model.file("tokenizer.json"),
+        json.as_bytes(),
+    )?)
 }
 
 #[cfg(test)]
@@ -106,8 +111,14 @@ mod tests {
         assert_eq!(ids(""), [1], "the end token alone");
         assert_eq!(ids("Jazz"), ids("jazz"));
         let tempo = ids("123 bpm");
-        assert!(tempo.iter().all(|&id| (3..400).contains(&id) || id == 1), "{tempo:?}");
-        assert!(ids("F#m7b5/A").iter().all(|&id| id != 2), "no unknown pieces");
+        assert!(
+            tempo.iter().all(|&id| (3..400).contains(&id) || id == 1),
+            "{tempo:?}"
+        );
+        assert!(
+            ids("F#m7b5/A").iter().all(|&id| id != 2),
+            "no unknown pieces"
+        );
         assert!(ids("日本").contains(&2));
         assert_eq!(ids("one two three four five six").last(), Some(&1));
         let cut = tokens.ids(&"piano ".repeat(50), 16).unwrap();
