@@ -1,7 +1,7 @@
 //! From tensors to slices and back.
 
 use crate::error::{Error, Result};
-use candle_core::{CpuStorage, DType, Device, Shape, Storage, Tensor, WithDType};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor, WithDType};
 use mustool_kernels::cpu::Element;
 
 /// A storage type that both candle and the kernels know.
@@ -41,16 +41,15 @@ pub(crate) fn with_slice<T: Real, R>(x: &Tensor, f: impl FnOnce(&[T]) -> R) -> R
     Ok(f(&slice[start..start + layout.shape().elem_count()]))
 }
 
-/// A new tensor of `shape`, filled by `f` from the elements of `x`.
-pub(crate) fn map<T: Real>(
+/// `len` new numbers, filled by `f` from the elements of `x`.
+pub(crate) fn compute<T: Real>(
     x: &Tensor,
-    shape: impl Into<Shape>,
+    len: usize,
     f: impl FnOnce(&[T], &mut [T]),
-) -> Result<Tensor> {
-    let shape = shape.into();
-    let mut output = vec![<T as Element>::from_f32(0.0); shape.elem_count()];
+) -> Result<Vec<T>> {
+    let mut output = vec![<T as Element>::from_f32(0.0); len];
     with_slice(x, |x| f(x, &mut output))?;
-    Ok(Tensor::from_vec(output, shape, &Device::Cpu)?)
+    Ok(output)
 }
 
 /// The values of a tensor as `f32`, in row-major order.

@@ -1,7 +1,8 @@
 //! Where weights come from: safetensors files (memory-mapped, sharded), tensors at hand, random
-//! numbers for benches, or nowhere at all (to list the keys of a network).
+//! numbers for benches or for a training's start, or nowhere at all (to list a network's keys).
 
 use crate::error::{Error, Result};
+use crate::init::{Init, noise};
 use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
@@ -17,6 +18,7 @@ enum Kind {
     Files(Vec<Shard>),
     Memory(BTreeMap<String, (Vec<usize>, Vec<f32>)>),
     Random(u64),
+    Initial(u64),
     Listing,
 }
 
@@ -75,6 +77,11 @@ impl Source {
         Self(Kind::Random(seed))
     }
 
+    /// Any key of any shape, filled as its layer wishes at the start of a training.
+    pub fn initial(seed: u64) -> Self {
+        Self(Kind::Initial(seed))
+    }
+
     /// Any key of any shape, without values: lists what a network asks for.
     pub fn listing() -> Self {
         Self(Kind::Listing)
@@ -92,7 +99,7 @@ impl Source {
                 .flat_map(|s| s.tensors.keys().cloned())
                 .collect(),
             Kind::Memory(tensors) => tensors.keys().cloned().collect(),
-            Kind::Random(_) | Kind::Listing => Vec::new(),
+            Kind::Random(_) | Kind::Initial(_) | Kind::Listing => Vec::new(),
         };
         names.sort();
         names
@@ -106,12 +113,12 @@ impl Source {
                 .find_map(|s| s.tensors.get(name))
                 .map(|e| e.shape.clone()),
             Kind::Memory(tensors) => tensors.get(name).map(|(shape, _)| shape.clone()),
-            Kind::Random(_) | Kind::Listing => Some(wanted.to_vec()),
+            Kind::Random(_) | Kind::Initial(_) | Kind::Listing => Some(wanted.to_vec()),
         }
     }
 
     /// Values of a tensor whose shape was checked.
-    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+    pub(crate) fn values(&self, name: &str, shape: &[usize], init: Init) -> Option<Vec<f32>> {
         match &self.0 {
             Kind::Files(shards) => shards.iter().find_map(|shard| {
                 let entry = shard.tensors.get(name)?;
@@ -119,6 +126,7 @@ impl Source {
             }),
             Kind::Memory(tensors) => tensors.get(name).map(|(_, values)| values.clone()),
             Kind::Random(seed) => Some(random_values(*seed, name, shape)),
+            Kind::Initial(seed) => Some(init.values(*seed, name, shape)),
             Kind::Listing => Some(Vec::new()),
         }
     }
@@ -191,15 +199,5 @@ fn random_values(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
     }
     let fan_in: usize = shape[1..].iter().product();
     let limit = (3.0 / fan_in.max(1) as f32).sqrt();
-    let mut state = name.bytes().fold(seed | 1, |s, b| {
-        (s ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * limit
-        })
-        .collect()
+    noise(seed, name).take(len).map(|x| x * limit).collect()
 }

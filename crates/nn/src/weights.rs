@@ -1,9 +1,12 @@
 //! A cursor over a checkpoint that accounts for every key.
 
+use crate::affine::Weight;
 use crate::error::{Error, KeyProblems, Result};
+use crate::init::Init;
+use crate::parameter::{Parameter, Plain};
 use crate::source::Source;
+use crate::variables::Variables;
 use candle_core::DType;
-use mustool_kernels::cpu::Packed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +25,7 @@ pub struct Weights {
 #[derive(Debug)]
 struct Shared {
     source: Source,
+    variables: Option<Variables>,
     ledger: Mutex<Ledger>,
 }
 
@@ -35,8 +39,20 @@ struct Ledger {
 impl Weights {
     /// A cursor at the root. `dtype` is that of the activations: `F32` or `BF16`.
     pub fn new(source: Source, dtype: DType) -> Self {
+        Self::root(source, None, dtype)
+    }
+
+    /// A cursor for a network that is trained: every weight becomes a parameter of `variables`, of
+    /// the value that it has there already or else in `source`. Masters are `f32`, activations
+    /// `dtype`.
+    pub fn trainable(source: Source, variables: &Variables, dtype: DType) -> Self {
+        Self::root(source, Some(variables.clone()), dtype)
+    }
+
+    fn root(source: Source, variables: Option<Variables>, dtype: DType) -> Self {
         let shared = Shared {
             source,
+            variables,
             ledger: Mutex::default(),
         };
         Self {
@@ -82,8 +98,14 @@ impl Weights {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The values of a tensor, widened to `f32`; empty when the source is a listing.
+    /// The values of a tensor that is never trained, widened to `f32`; empty when the source is a
+    /// listing.
     pub fn values(&self, name: &str, shape: &[usize]) -> Vec<f32> {
+        self.take(name, shape, Init::Zeros)
+    }
+
+    /// The same; a source of initial values fills it as `init` says.
+    fn take(&self, name: &str, shape: &[usize], init: Init) -> Vec<f32> {
         let name = self.full_name(name);
         let source = &self.shared.source;
         let mut ledger = self.ledger();
@@ -98,12 +120,27 @@ impl Weights {
             }
             Some(_) => {
                 drop(ledger);
-                if let Some(values) = source.values(&name, shape) {
+                if let Some(values) = source.values(&name, shape, init) {
                     return values;
                 }
             }
         }
         vec![0.0; shape.iter().product()]
+    }
+
+    /// The parameter of a name, when these weights are trained.
+    fn parameter(&self, name: &str, shape: &[usize], init: Init) -> Option<Parameter> {
+        let variables = self.shared.variables.as_ref()?;
+        let values = self.take(name, shape, init);
+        Some(variables.get_or_insert(&self.full_name(name), shape, || values))
+    }
+
+    /// A weight that is used as it lies.
+    pub(crate) fn plain(&self, name: &str, shape: &[usize], init: Init) -> Plain {
+        match self.parameter(name, shape, init) {
+            Some(parameter) => Plain::Trainable(parameter),
+            None => Plain::Fixed(self.take(name, shape, init).into()),
+        }
     }
 
     /// Whether the checkpoint has a key.
@@ -114,18 +151,24 @@ impl Weights {
             .is_some()
     }
 
-    /// Takes a weight and packs it; nothing is packed when the source is a listing.
-    pub(crate) fn packed(
+    /// A weight for products; `pack` gets its values.
+    pub(crate) fn weight<P>(
         &self,
         name: &str,
         shape: &[usize],
-        pack: impl FnOnce(&[f32], DType) -> Packed,
-    ) -> Packed {
-        let values = self.values(name, shape);
-        if self.is_listing() {
-            return Packed::linear::<f32>(&[], 0, 0);
+        init: Init,
+        pack: impl FnOnce(&[f32], DType) -> P,
+    ) -> Weight<P> {
+        match self.parameter(name, shape, init) {
+            Some(parameter) => Weight::Trainable(parameter),
+            None => {
+                let values = self.take(name, shape, init);
+                if self.is_listing() {
+                    return Weight::Listed;
+                }
+                Weight::Packed(pack(&values, self.dtype))
+            }
         }
-        pack(&values, self.dtype)
     }
 
     /// Whether only names and shapes are wanted.

@@ -3,6 +3,7 @@
 mod activation;
 mod amx;
 mod attention;
+pub mod backward;
 mod conv;
 mod depthwise;
 mod element;

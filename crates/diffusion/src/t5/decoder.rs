@@ -8,7 +8,7 @@ use super::config::T5Config;
 use super::layers::{Attention, FeedForward};
 use crate::error::{Error, Result};
 use crate::tokens::{MAX_TOKENS, TokenBatch};
-use mustool_nn::{Activation, Embedding, Linear, RmsNorm, Tensor, Weights, host, tensor};
+use mustool_nn::{Activation, DType, Embedding, Linear, RmsNorm, Tensor, Weights, host, tensor};
 use std::sync::Arc;
 
 /// The decoder stack with its output layer.
@@ -139,8 +139,9 @@ impl Decoder {
             });
         }
         let position = state.position as isize;
+        let table = self.relative_attention_bias.table();
         let distances: Vec<&[f32]> = (0..=position)
-            .map(|key| self.relative_attention_bias.at(key - position))
+            .map(|key| self.relative_attention_bias.at(&table, key - position))
             .collect();
         let mut x = self.embed_tokens.rows(tokens)?;
         for (i, block) in self.block.iter().enumerate() {
@@ -158,6 +159,36 @@ impl Decoder {
             .chunks(logits.len() / rows)
             .map(<[f32]>::to_vec)
             .collect())
+    }
+
+    /// The scores of the token after each, `[batch, tokens, vocab_size]`, for training: all tokens
+    /// of a text at once, each of which sees only those before it.
+    ///
+    /// `hidden_states`: `[batch, prompt tokens, d_model]` of the encoder, for the texts of `prompt`.
+    pub(super) fn forward(
+        &self,
+        decoder_input: &TokenBatch,
+        prompt: &TokenBatch,
+        hidden_states: &Tensor,
+    ) -> Result<Tensor> {
+        let (batch, tokens) = (decoder_input.batch(), decoder_input.tokens());
+        let mut x = self
+            .embed_tokens
+            .rows(decoder_input.ids())?
+            .reshape((batch, tokens, ()))?;
+        let bias = self.relative_attention_bias.for_batch(decoder_input)?;
+        let hidden = prompt.key_bias().collect();
+        let shape = [prompt.batch(), 1, 1, prompt.tokens()];
+        let prompt_bias = tensor(hidden, &shape, DType::F32)?;
+        for block in &self.block {
+            x = block.self_attention.forward(&x, &bias)?;
+            x = block
+                .cross_attention
+                .look_at(&x, hidden_states, &prompt_bias)?;
+            x = block.feed_forward.forward(&x)?;
+        }
+        let x = (self.final_layer_norm.forward(&x)? * self.output_scale)?;
+        Ok(self.lm_head.forward(&x)?)
     }
 
     /// Attention to the tokens so far; `x`: `[rows, d_model]`.

@@ -77,6 +77,21 @@ impl T5ForConditionalGeneration {
         self.encoder.forward(input)
     }
 
+    /// The scores of the token after each of `decoder_input`, `[batch, tokens, vocab_size]`, for
+    /// training. The texts of `decoder_input` begin with `decoder_start_token_id` and answer those
+    /// of `input`, one each.
+    pub fn logits(&self, input: &TokenBatch, decoder_input: &TokenBatch) -> Result<Tensor> {
+        if input.batch() != decoder_input.batch() {
+            let (prompts, answers) = (input.batch(), decoder_input.batch());
+            return Err(Error::InvalidRequest {
+                field: "decoder_input_ids",
+                reason: format!("{answers} answers to {prompts} prompts"),
+            });
+        }
+        self.decoder
+            .forward(decoder_input, input, &self.encode(input)?)
+    }
+
     /// Reads a prompt, the only text of `input`: one row without tokens.
     pub fn start(&self, input: &TokenBatch) -> Result<DecoderState> {
         if input.batch() != 1 {
