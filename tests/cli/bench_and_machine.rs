@@ -23,7 +23,7 @@ fn completions_name_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let run = bench.ok(&["completions", shell]);
         for command in [
-            "generate", "plan", "info", "models", "doctor", "compose", "bench",
+            "generate", "plan", "info", "models", "doctor", "compose", "train", "bench",
         ] {
             assert!(run.text().contains(command), "{shell}: {command}");
         }

@@ -13,6 +13,7 @@ mod refusals;
 mod repeat;
 mod requests;
 mod torch;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -85,7 +85,12 @@ impl Judge {
         }
         // Every second frame is enough.
         let x = self.input.over_time(&x, 1, 1);
-        let mut x: Vec<f32> = x.chunks_exact(WIDTH).step_by(2).flatten().copied().collect();
+        let mut x: Vec<f32> = x
+            .chunks_exact(WIDTH)
+            .step_by(2)
+            .flatten()
+            .copied()
+            .collect();
         relu(&mut x);
         for (layer, dilation) in [(&self.middle, 1), (&self.last, 2)] {
             let mut y = layer.over_time(&x, 1, dilation);
@@ -107,7 +112,11 @@ impl Judge {
     pub fn likeliest(&self, verdict: &Verdict, count: usize) -> Vec<&str> {
         let mut order: Vec<usize> = (0..verdict.instruments.len()).collect();
         order.sort_by(|&a, &b| verdict.instruments[b].total_cmp(&verdict.instruments[a]));
-        order.iter().take(count).map(|&index| self.names.instruments[index].as_str()).collect()
+        order
+            .iter()
+            .take(count)
+            .map(|&index| self.names.instruments[index].as_str())
+            .collect()
     }
 
     /// The style that the piece sounds like.
@@ -118,10 +127,15 @@ impl Judge {
     /// Share of the `asked` instruments among as many likeliest ones. Instruments that the judge
     /// does not know are left out; none if nothing is left.
     pub fn recognised(&self, verdict: &Verdict, asked: &[String]) -> Option<f64> {
-        let known: Vec<&String> =
-            asked.iter().filter(|name| self.names.instruments.contains(name)).collect();
+        let known: Vec<&String> = asked
+            .iter()
+            .filter(|name| self.names.instruments.contains(name))
+            .collect();
         let heard = self.likeliest(verdict, known.len());
-        let hits = known.iter().filter(|name| heard.contains(&name.as_str())).count();
+        let hits = known
+            .iter()
+            .filter(|name| heard.contains(&name.as_str()))
+            .count();
         (!known.is_empty()).then(|| hits as f64 / known.len() as f64)
     }
 
@@ -145,9 +159,12 @@ fn inputs(seen: &Frontend) -> Vec<f32> {
         let mean = |band: usize| tenth.iter().map(|mel| mel[band]).sum::<f32>() / 10.0;
         let max = |band: usize| tenth.iter().map(|mel| mel[band]).fold(0.0, f32::max);
         let rise = |band: usize| {
-            let before = |at: usize| at.checked_sub(1).map_or(mels[at][band], |at| mels[at][band]);
-            let rises = (first..first + MELS_PER_FRAME)
-                .map(|at| (mels[at][band] - before(at)).max(0.0));
+            let before = |at: usize| {
+                at.checked_sub(1)
+                    .map_or(mels[at][band], |at| mels[at][band])
+            };
+            let rises =
+                (first..first + MELS_PER_FRAME).map(|at| (mels[at][band] - before(at)).max(0.0));
             0.4 * rises.sum::<f32>()
         };
         x.extend_from_slice(semitones);
@@ -155,7 +172,8 @@ fn inputs(seen: &Frontend) -> Vec<f32> {
         x.extend((0..NUM_MELS).map(max));
         x.extend((0..NUM_MELS).map(rise));
     }
-    x.iter_mut().for_each(|value| *value = value.clamp(0.0, MAX_INPUT));
+    x.iter_mut()
+        .for_each(|value| *value = value.clamp(0.0, MAX_INPUT));
     x
 }
 
@@ -166,7 +184,10 @@ fn pool(x: &[f32]) -> Vec<f32> {
     let mean: Vec<f32> = (0..WIDTH).map(|c| column(c).sum::<f32>() / count).collect();
     let max = (0..WIDTH).map(|c| column(c).fold(f32::NEG_INFINITY, f32::max));
     let spread = (0..WIDTH).map(|c| {
-        let variance = column(c).map(|value| (value - mean[c]).powi(2)).sum::<f32>() / count;
+        let variance = column(c)
+            .map(|value| (value - mean[c]).powi(2))
+            .sum::<f32>()
+            / count;
         (variance + 1e-4).sqrt()
     });
     mean.iter().copied().chain(max).chain(spread).collect()
@@ -202,10 +223,18 @@ mod tests {
     fn every_length_has_a_finite_verdict_or_none() {
         assert_eq!(hear(vec![0.0; 2000]), None);
         for num_samples in [2400, 5000, 48_000] {
-            let saw = (0..num_samples).map(|i| (i % 100) as f32 / 200.0 - 0.25).collect();
+            let saw = (0..num_samples)
+                .map(|i| (i % 100) as f32 / 200.0 - 0.25)
+                .collect();
             let verdict = hear(saw).unwrap();
             assert_eq!(verdict.embedding.len(), EMBEDDING);
-            assert!(verdict.embedding.iter().chain(&verdict.instruments).all(|v| v.is_finite()));
+            assert!(
+                verdict
+                    .embedding
+                    .iter()
+                    .chain(&verdict.instruments)
+                    .all(|v| v.is_finite())
+            );
         }
     }
 
@@ -213,10 +242,16 @@ mod tests {
     fn the_likeliest_are_recognised_and_unknown_names_do_not_count() {
         let judge = Judge::new().unwrap();
         let verdict = hear(vec![0.1; 48_000]).unwrap();
-        let top: Vec<String> =
-            judge.likeliest(&verdict, 2).into_iter().map(str::to_owned).collect();
+        let top: Vec<String> = judge
+            .likeliest(&verdict, 2)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         assert_eq!(judge.recognised(&verdict, &top), Some(1.0));
-        assert_eq!(judge.recognised(&verdict, &["theremin of doom".to_owned()]), None);
+        assert_eq!(
+            judge.recognised(&verdict, &["theremin of doom".to_owned()]),
+            None
+        );
         assert_eq!(judge.recognised(&verdict, &[]), None);
         let style = judge.style(&verdict).to_owned();
         assert_eq!(judge.style_recognised(&verdict, &style), Some(true));

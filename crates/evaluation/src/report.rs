@@ -21,9 +21,30 @@ use crate::sound::{Soundness, soundness};
 
 /// The measures of a piece, in the order of the table.
 pub const MEASURES: [&str; 25] = [
-    "tb", "tbt", "tempo", "beat_f", "downbeat_f", "bm", "ck", "ckd", "key_or_relative", "pcm",
-    "ecm", "cmo", "cmot", "chord_root", "chord_majmin", "chord_exact", "instruments",
-    "instruments_all", "one_instrument", "two_instruments", "style", "clipped", "silent", "lufs",
+    "tb",
+    "tbt",
+    "tempo",
+    "beat_f",
+    "downbeat_f",
+    "bm",
+    "ck",
+    "ckd",
+    "key_or_relative",
+    "pcm",
+    "ecm",
+    "cmo",
+    "cmot",
+    "chord_root",
+    "chord_majmin",
+    "chord_exact",
+    "instruments",
+    "instruments_all",
+    "one_instrument",
+    "two_instruments",
+    "style",
+    "clipped",
+    "silent",
+    "lufs",
     "instrument_count",
 ];
 
@@ -78,7 +99,9 @@ impl Examiner {
             control: RowScore::new(&Facts::of_plan(plan), &Facts::of_analysis(&found)),
             agreement: Agreement::new(plan, &found),
             soundness: soundness(waveform),
-            instruments: verdict.as_ref().and_then(|v| self.judge.recognised(v, &asked)),
+            instruments: verdict
+                .as_ref()
+                .and_then(|v| self.judge.recognised(v, &asked)),
             num_instruments: asked.len(),
             style: verdict
                 .as_ref()
@@ -109,7 +132,9 @@ impl Examined {
         let chords = |count: usize| {
             (control.num_chords > 0).then(|| count as f64 / control.num_chords as f64)
         };
-        let all = self.instruments.map(|share| f64::from(u8::from(share == 1.0)));
+        let all = self
+            .instruments
+            .map(|share| f64::from(u8::from(share == 1.0)));
         let of_players = |count: usize| all.filter(|_| self.num_instruments == count);
         match measure {
             "tb" => flag(control.tempo_bin),
@@ -197,14 +222,24 @@ impl Report {
     pub fn new(pairs: &[Pair]) -> Self {
         Self {
             num_pieces: pairs.len(),
-            rows: MEASURES.iter().filter_map(|measure| row(measure, pairs)).collect(),
+            rows: MEASURES
+                .iter()
+                .filter_map(|measure| row(measure, pairs))
+                .collect(),
             frechet: frechet(
                 pairs.iter().map(|pair| &pair.generated),
                 pairs.iter().filter_map(|pair| pair.reference.as_ref()),
             ),
             frechet_floor: frechet(
-                pairs.iter().step_by(2).filter_map(|pair| pair.reference.as_ref()),
-                pairs.iter().skip(1).step_by(2).filter_map(|pair| pair.reference.as_ref()),
+                pairs
+                    .iter()
+                    .step_by(2)
+                    .filter_map(|pair| pair.reference.as_ref()),
+                pairs
+                    .iter()
+                    .skip(1)
+                    .step_by(2)
+                    .filter_map(|pair| pair.reference.as_ref()),
             ),
             diversity: diversity_over_seeds(pairs),
             styles: by_style(pairs),
@@ -218,7 +253,10 @@ fn row(measure: &'static str, pairs: &[Pair]) -> Option<Row> {
         .iter()
         .filter_map(|pair| {
             let reference = pair.reference.as_ref();
-            Some((pair.generated.value(measure)?, reference.and_then(|r| r.value(measure))))
+            Some((
+                pair.generated.value(measure)?,
+                reference.and_then(|r| r.value(measure)),
+            ))
         })
         .collect();
     let mean = |sample: &mut dyn Iterator<Item = f64>| {
@@ -263,12 +301,23 @@ fn frechet<'a>(
 /// Mean distance between pieces of one prompt, as a share of that between first pieces of prompts.
 fn diversity_over_seeds(pairs: &[Pair]) -> Option<f64> {
     let mut by_prompt: BTreeMap<usize, Vec<Vec<f32>>> = BTreeMap::new();
-    for pair in pairs.iter().filter(|pair| !pair.generated.embedding.is_empty()) {
-        by_prompt.entry(pair.prompt).or_default().push(pair.generated.embedding.clone());
+    for pair in pairs
+        .iter()
+        .filter(|pair| !pair.generated.embedding.is_empty())
+    {
+        by_prompt
+            .entry(pair.prompt)
+            .or_default()
+            .push(pair.generated.embedding.clone());
     }
-    let within: Vec<f64> = by_prompt.values().filter_map(|pieces| diversity(pieces)).collect();
-    let firsts: Vec<Vec<f32>> =
-        by_prompt.values().filter_map(|pieces| pieces.first().cloned()).collect();
+    let within: Vec<f64> = by_prompt
+        .values()
+        .filter_map(|pieces| diversity(pieces))
+        .collect();
+    let firsts: Vec<Vec<f32>> = by_prompt
+        .values()
+        .filter_map(|pieces| pieces.first().cloned())
+        .collect();
     let between = diversity(&firsts).filter(|&between| between > 0.0)?;
     (!within.is_empty()).then(|| within.iter().sum::<f64>() / within.len() as f64 / between)
 }
@@ -282,7 +331,10 @@ fn by_style(pairs: &[Pair]) -> BTreeMap<String, f64> {
             *count += 1.0;
         }
     }
-    counts.into_iter().map(|(style, (hits, count))| (style, hits / count)).collect()
+    counts
+        .into_iter()
+        .map(|(style, (hits, count))| (style, hits / count))
+        .collect()
 }
 
 #[cfg(test)]
@@ -348,7 +400,12 @@ mod tests {
         let mut pairs = pairs();
         pairs.iter_mut().for_each(|pair| pair.reference = None);
         let report = Report::new(&pairs);
-        assert!(report.rows.iter().all(|row| row.ceiling.is_none() && row.share.is_none()));
+        assert!(
+            report
+                .rows
+                .iter()
+                .all(|row| row.ceiling.is_none() && row.share.is_none())
+        );
         assert_eq!((report.frechet, report.frechet_floor), (None, None));
         assert!(Report::new(&[]).rows.is_empty());
     }

@@ -206,6 +206,8 @@ pub struct Checkpoints {
     pub steps: Option<u64>,
     /// Steps between log lines.
     pub log_steps: u64,
+    /// Steps between validations; each is followed by a checkpoint.
+    pub validation_steps: u64,
     /// Held-out clips in a validation.
     pub validation_clips: usize,
 }
@@ -216,6 +218,7 @@ impl Default for Checkpoints {
             minutes: 3.0,
             steps: None,
             log_steps: 20,
+            validation_steps: 500,
             validation_clips: 48,
         }
     }
@@ -460,7 +463,10 @@ impl Config {
             self.checkpoint.minutes > 0.0 && self.checkpoint.steps != Some(0),
             "minutes and steps between checkpoints must be above 0",
         )?;
-        check(self.checkpoint.log_steps > 0, "log_steps must be above 0")?;
+        check(
+            self.checkpoint.log_steps > 0 && self.checkpoint.validation_steps > 0,
+            "log_steps and validation_steps must be above 0",
+        )?;
         check(
             not_negative(self.vae.divergence)
                 && not_negative(self.vae.noise)
