@@ -75,7 +75,8 @@ export interface Job {
 export interface Page<T> {
   data: T[];
   has_more: boolean;
-  last_id: string | null;
+  /** What `after` must be for the next page. */
+  next: string | null;
 }
 
 export interface Model {
@@ -83,10 +84,12 @@ export interface Model {
   max_duration_s: number;
   sample_rate: number;
   schedulers: string[];
-  formats: string[];
-  default_steps: number | null;
-  default_guidance_scale: number | null;
+  default_steps: number;
+  default_guidance_scale: number;
 }
+
+/** Kinds of audio files. */
+export const FORMATS = ["wav", "flac", "mp3", "ogg", "pcm"] as const;
 
 /** RFC 9457, with the place of every fault. */
 export interface Problem {

@@ -204,7 +204,7 @@ export function typeset(symbol: string): Typeset {
     minor,
     root: root.name.charAt(0),
     accidental: pretty(root.name.slice(1)),
-    quality: pretty(quality.replace(/maj(?=\d)/gi, "△").replace(/dim/, "°")),
+    quality: pretty(quality.replace(/maj(?=\d)/gi, "△").replace(/dim(?=7)/, "°")),
     bass: slash ? slash[2]!.charAt(0) + pretty(slash[2]!.slice(1)) : "",
   };
 }

@@ -6,7 +6,7 @@ import type { GenerationRequest, Job, SourceMode } from "../api/types";
 import { type Plan, readPlan, trimmed } from "../music/plan";
 import { announce, toast } from "./announce";
 import { change, draft, drawSeed, faults } from "./draft";
-import { open, openId, remember, watch } from "./jobs";
+import { open, openId, planOf, remember, watch } from "./jobs";
 import { plan, setPlan } from "./plan";
 import { selection } from "./view";
 
@@ -127,12 +127,6 @@ export async function rework(job: Job, take: number, { duration_s, ...how }: Rew
     input_audio: { file_id: `${job.id}/${take}`, ...how },
     output: { format: draft.value.format, previews: true },
   });
-}
-
-/** The plan that a job played, with what its request says of style and instruments. */
-export function planOf(job: Job): Plan | null {
-  const length = job.outputs[0]?.duration_s ?? job.input.duration_s;
-  return readPlan(job.resolved && { ...job.input.plan, duration_s: length, ...job.resolved });
 }
 
 /** Puts the settings and the plan of an old piece on the desk. */

@@ -2,9 +2,10 @@
 // lies open on the desk.
 
 import { computed, signal } from "@preact/signals";
-import { explain, getJson, postJson, request } from "../api/client";
+import { ApiError, explain, getJson, postJson, request } from "../api/client";
 import { follow } from "../api/events";
 import { type Job, type JobEvent, isActive } from "../api/types";
+import { type Plan, readPlan } from "../music/plan";
 import { announce, toast } from "./announce";
 
 export const jobs = signal<ReadonlyMap<string, Job>>(new Map());
@@ -50,6 +51,12 @@ export function standing(job: Job): string {
     case "expired":
       return "Ran out of time";
   }
+}
+
+/** The plan that a job played, with what its request says of style and instruments. */
+export function planOf(job: Job): Plan | null {
+  const length = job.outputs[0]?.duration_s ?? job.input.duration_s;
+  return readPlan(job.resolved && { ...job.input.plan, duration_s: length, ...job.resolved });
 }
 
 export function remember(...known: Job[]): void {
@@ -123,6 +130,21 @@ function tellEnd(job: Job): void {
   else announce(`${standing(job)}: ${name}`);
 }
 
+const RETRY_MS = 1000;
+
+/** A job as it stands, however long the server is away. */
+async function readJob(id: string, abort: AbortSignal): Promise<Job> {
+  for (;;) {
+    try {
+      return await getJson<Job>(`/v1/generations/${id}`);
+    } catch (error) {
+      const away = error instanceof ApiError && (error.status === 0 || error.status >= 500);
+      if (!away || abort.aborted) throw error;
+      await new Promise((next) => setTimeout(next, RETRY_MS));
+    }
+  }
+}
+
 /** Follows a job to its end, across broken connections and restarts of the server. */
 export async function watch(id: string): Promise<void> {
   if (watching.has(id)) return;
@@ -130,7 +152,7 @@ export async function watch(id: string): Promise<void> {
   watching.set(id, abort);
   try {
     await follow(`/v1/generations/${id}/events`, (event) => receive(id, event), abort.signal);
-    const job = await getJson<Job>(`/v1/generations/${id}`);
+    const job = await readJob(id, abort.signal);
     remember(job);
     tellEnd(job);
   } catch (error) {

@@ -3,10 +3,10 @@
 import type { Job } from "../api/types";
 import { isActive } from "../api/types";
 import { chordHue, parseChord } from "../music/chord";
-import { openPiece, takeUp, planOf } from "../state/actions";
+import { openPiece, takeUp } from "../state/actions";
 import { toast } from "../state/announce";
 import { failure, hasMore, listed, loadHistory, loading, query, search } from "../state/history";
-import { activeJobs, cancel, open, openId, remove, standing } from "../state/jobs";
+import { activeJobs, cancel, open, openId, planOf, remove, standing } from "../state/jobs";
 import { addToCompare } from "./compare-state";
 import { Close, Compare, Copy, Search, Trash } from "./icons";
 import { IconButton } from "./parts";

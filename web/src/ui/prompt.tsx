@@ -1,6 +1,7 @@
 // The top of the page: what the music should sound like, and the settings of the next piece.
 
 import { useEffect, useId, useRef } from "preact/hooks";
+import { FORMATS } from "../api/types";
 import { makePlan, pinned, planning, render, sending } from "../state/actions";
 import { MAX_PROMPT_CHARS, MAX_SEED, change, draft, drawSeed, maxDuration, model } from "../state/draft";
 import { edit, madeFrom, plan } from "../state/plan";
@@ -89,7 +90,6 @@ export function Prompt() {
 
 function Settings() {
   const { duration_s, seed, n, format } = draft.value;
-  const formats = model.value?.formats ?? ["wav", "flac", "mp3", "ogg"];
   return (
     <div class="settings">
       <Field label="Length" pointer="/duration_s">
@@ -129,7 +129,7 @@ function Settings() {
       <Field label="File" pointer="/output/format">
         {(props) => (
           <select {...props} value={format} onChange={(event) => change({ format: event.currentTarget.value })}>
-            {formats.map((name) => <option key={name} value={name}>{name.toUpperCase()}</option>)}
+            {FORMATS.map((name) => <option key={name} value={name}>{name.toUpperCase()}</option>)}
           </select>
         )}
       </Field>

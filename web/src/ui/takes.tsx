@@ -2,10 +2,10 @@
 
 import { useState } from "preact/hooks";
 import { explain, request } from "../api/client";
-import type { Job, JobOutput } from "../api/types";
+import { FORMATS, type Job, type JobOutput } from "../api/types";
 import { rework, sending } from "../state/actions";
 import { toast } from "../state/announce";
-import { change, maxDuration, model } from "../state/draft";
+import { change, maxDuration } from "../state/draft";
 import { openJob, takeIndex } from "../state/jobs";
 import { openOutput } from "../state/listening";
 import { addToCompare } from "./compare-state";
@@ -33,13 +33,12 @@ export function fileName(prompt: string, seed: number, ending: string): string {
 }
 
 function Files({ job, take }: { job: Job; take: JobOutput }) {
-  const formats = model.value?.formats ?? ["wav", "flac", "mp3", "ogg", "pcm"];
   const base = take.url.replace(/\/audio(\?.*)?$/, "");
   const named = (ending: string) => fileName(job.input.prompt, take.seed, ending);
   return (
     <div class="files" role="group" aria-label="Download">
       <Download />
-      {formats.map((format) => (
+      {FORMATS.map((format) => (
         <button key={format} type="button" class="chip" aria-label={`Download ${format.toUpperCase()}`}
           onClick={() => void save(`${base}/audio?format=${format}`, named(format))}>
           {format.toUpperCase()}

@@ -5,8 +5,8 @@ import { useRef } from "preact/hooks";
 import { looping, playing, position, setLooping } from "../audio/player";
 import { barAndBeat, clock } from "../music/time";
 import { openJob, takeIndex } from "../state/jobs";
-import { hearsTake, source, takeBuffer, toggle } from "../state/listening";
-import { edited, plan } from "../state/plan";
+import { changedSince, hearsTake, source, takeBuffer, toggle } from "../state/listening";
+import { plan } from "../state/plan";
 import { lengthS } from "../state/view";
 import { Loop, Pause, Play } from "./icons";
 import { IconButton } from "./parts";
@@ -58,7 +58,7 @@ export function Transport() {
           ))}
         </div>
       )}
-      {takeBuffer.value && edited.value && <span class="note edited">The plan has changed since this sound.</span>}
+      {takeBuffer.value && changedSince.value && <span class="note edited">The plan has changed since this sound.</span>}
     </section>
   );
 }

@@ -50,7 +50,7 @@ test("nothing is cut off on a narrow screen", async ({ desk }) => {
     if (width === 320) await makePlan(desk);
     const wide = await desk.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(wide, `${width} px`).toBe(0);
-    await expect(chordCell(desk, 0)).toBeInViewport({ ratio: 0 });
+    expect((await chordCell(desk, 0).boundingBox())!.width).toBeGreaterThan(20);
   }
 });
 

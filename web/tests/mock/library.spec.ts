@@ -73,7 +73,7 @@ test("a saved file gives its settings back", async ({ desk, mock }) => {
   await chordCell(desk, 1).dblclick();
   await desk.getByLabel("Chord symbol").fill("Bb13");
   await desk.keyboard.press("Enter");
-  await desk.getByLabel("Seed").fill("4242");
+  await desk.getByLabel("Seed", { exact: true }).fill("4242");
   await renderButton(desk).click();
   await expect(result(desk)).toBeVisible();
   const saving = desk.waitForEvent("download");
@@ -82,10 +82,10 @@ test("a saved file gives its settings back", async ({ desk, mock }) => {
   expect(saved.suggestedFilename()).toBe("slow-bossa-nova-with-nylon-guitar-4242.wav");
   const bytes = await readFile(await saved.path());
   await promptField(desk).fill("something else");
-  await desk.getByLabel("Seed").fill("");
+  await desk.getByLabel("Seed", { exact: true }).fill("");
   await desk.getByLabel("choose one").setInputFiles({ name: "piece.wav", mimeType: "audio/wav", buffer: bytes });
   await expect(promptField(desk)).toHaveValue(PROMPT);
-  await expect(desk.getByLabel("Seed")).toHaveValue("4242");
+  await expect(desk.getByLabel("Seed", { exact: true })).toHaveValue("4242");
   await expect(chordCell(desk, 1)).toHaveAccessibleName(/^B flat 13/);
   await desk.getByLabel("choose one").setInputFiles({ name: "noise.wav", mimeType: "audio/wav", buffer: Buffer.from("RIFFxxxx") });
   await expect(desk.getByRole("alert")).toContainText("no mustool settings in noise.wav");

@@ -15,7 +15,7 @@ const TYPES: Record<string, string> = {
 };
 export const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+  "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 interface Kept {
   job: Job;
@@ -171,7 +171,7 @@ export class Mock {
       this.refuseNext = null;
       return this.json(response, problem.status, problem, retryAfter ? { "Retry-After": String(retryAfter) } : {});
     }
-    if (path === "/v1/models") return this.json(response, 200, { object: "list", data: [{ id: "mock", max_duration_s: 60, sample_rate: 16_000 }] });
+    if (path === "/v1/models") return this.json(response, 200, { object: "list", has_more: false, next: null, data: [{ id: "mock", max_duration_s: 60, sample_rate: 16_000, schedulers: ["ddpm", "ddim"], default_steps: 20, default_guidance_scale: 3 }] });
     if (path === "/v1/plans") {
       this.plans.push(input as unknown as Record<string, unknown>);
       return this.json(response, 200, planFor(input.seed ?? 0, input.duration_s ?? 10));
@@ -193,7 +193,7 @@ export class Mock {
     const after = parameters.get("after");
     const from = after ? all.findIndex((job) => job.id === after) + 1 : 0;
     const data = all.slice(from, from + Number(parameters.get("limit") ?? 20));
-    this.json(response, 200, { object: "list", data, has_more: from + data.length < all.length, last_id: data.at(-1)?.id ?? null });
+    this.json(response, 200, { object: "list", data, has_more: from + data.length < all.length, next: from + data.length < all.length ? data.at(-1)!.id : null });
   }
 
   private ofJob(kept: Kept, rest: string, request: IncomingMessage, response: ServerResponse, parameters: URLSearchParams): void {

@@ -78,7 +78,7 @@ function BarCell({ of, bar, index, count, focusable }: { of: Plan; bar: Bar; ind
       onKeyDown={(event) => onBarKey(event, of, index, count)}
     >
       {beats.map((beat) => (
-        <span key={beat.t} class={beat.beat === 1 ? "beat down" : "beat"} style={{ left: `${(beat.t - bar.startS) * pxPerS.value}px` }}>
+        <span key={beat.t} aria-hidden="true" class={beat.beat === 1 ? "beat down" : "beat"} style={{ left: `${(beat.t - bar.startS) * pxPerS.value}px` }}>
           {beat.beat}
         </span>
       ))}

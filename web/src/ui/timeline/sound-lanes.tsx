@@ -7,14 +7,14 @@ import { isActive } from "../../api/types";
 import { chordHue, parseChord } from "../../music/chord";
 import { type Plan, chordAt } from "../../music/plan";
 import { snap } from "../../music/time";
-import { planOf } from "../../state/actions";
 import { announce } from "../../state/announce";
-import { openJob, previews } from "../../state/jobs";
+import { openJob, planOf, previews } from "../../state/jobs";
 import { loadingTake, openOutput, takeBuffer } from "../../state/listening";
 import { plan } from "../../state/plan";
 import { lengthS, pxPerS, selection } from "../../state/view";
 import { dark } from "../theme";
 import { startDrag } from "./drag";
+import { Ghost } from "./ghost";
 import { RAMPS, loadPicture, paint } from "./mel";
 
 /** Widest canvas that browsers draw reliably. */
@@ -132,6 +132,7 @@ export function SoundLanes() {
     <div class="sound" onPointerDown={pressSound}>
       <div class="wave-lane"><Wave /></div>
       <div class="mel-lane"><Mel /></div>
+      {plan.value && <Ghost pictured={openOutput.value !== null || (job !== null && job.id in previews.value)} />}
       {silent && <p class="lane-note">{plan.value ? "No sound yet. Play the sketch, or render." : "Sound and picture of the piece appear here."}</p>}
       {loadingTake.value && <p class="lane-note">Loading…</p>}
     </div>
