@@ -186,8 +186,8 @@ pub(crate) enum Place {
 /// Names for `count` outputs of the kinds in `containers`, none of which is there yet unless
 /// `force`.
 ///
-/// `-` is stdout. A folder, or a name that ends in a slash, gets 000.wav and so on; a file name
-/// is used as it is for one output and numbered for several.
+/// `-` is stdout. A folder, or a name that ends in a slash or has no extension, gets 000.wav and so
+/// on; a file name is used as it is for one output and numbered for several.
 pub(crate) fn places(
     output: &Path,
     containers: &[Container],
@@ -196,7 +196,8 @@ pub(crate) fn places(
     if output == Path::new(STDOUT) {
         return stdout_place(containers.len());
     }
-    let is_folder = output.is_dir() || output.to_string_lossy().ends_with('/');
+    let slash = output.to_string_lossy().ends_with('/');
+    let is_folder = output.is_dir() || slash || output.extension().is_none();
     if is_folder {
         std::fs::create_dir_all(output)
             .with_context(|| format!("-o: cannot make the folder {}", output.display()))?;
@@ -397,4 +398,29 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_an_extension_is_a_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let two = [Container::Wav, Container::Flac];
+        for name in ["takes", "takes/", "takes"] {
+            let found = places(&parent.path().join(name), &two, false).unwrap();
+            let folder = parent.path().join("takes");
+            let expected = ["000.wav", "001.flac"].map(|file| Place::File(folder.join(file)));
+            assert_eq!(found, expected, "{name}");
+        }
+        let found = places(&parent.path().join("take.wav"), &two, false).unwrap();
+        let expected = ["take-000.wav", "take-001.flac"];
+        assert_eq!(
+            found,
+            expected.map(|file| Place::File(parent.path().join(file)))
+        );
+        let found = places(&parent.path().join("take.wav"), &two[..1], false).unwrap();
+        assert_eq!(found, [Place::File(parent.path().join("take.wav"))]);
+    }
 }
