@@ -50,7 +50,10 @@ fn assert_no_click(samples: &[f32], seconds: f64, what: &str) {
     let (first, last) = (at(seconds - 0.005), at(seconds + 0.005).min(samples.len()));
     let elsewhere = steepest(&samples[..first]).max(steepest(&samples[last..]));
     let here = steepest(&samples[first..last]);
-    assert!(here <= 1.2 * elsewhere, "{what}: {here} at {seconds} s, {elsewhere} elsewhere");
+    assert!(
+        here <= 1.2 * elsewhere,
+        "{what}: {here} at {seconds} s, {elsewhere} elsewhere"
+    );
     assert!(elsewhere > 0.0, "{what}: silence");
 }
 
@@ -69,7 +72,10 @@ fn extending_keeps_the_sound_and_goes_on_without_a_click() {
     let (old, new) = (SOURCE.samples(), extended.samples());
     assert_eq!(new.len(), at(4.5));
     let kept = at(LENGTH_S - SPLICE_S);
-    assert!(old[..kept] == new[..kept], "the sound before the cut was changed");
+    assert!(
+        old[..kept] == new[..kept],
+        "the sound before the cut was changed"
+    );
     assert_no_click(new, LENGTH_S, "extend");
     assert!(steepest(&new[at(LENGTH_S)..]) > 0.0, "nothing follows");
 }
@@ -99,7 +105,10 @@ fn a_loop_keeps_its_sound_and_its_end_joins_its_beginning() {
         difference(old, new, kept_s),
         difference(old, through.samples(), kept_s),
     );
-    assert!(lost < 1.3 * inevitable + 0.02, "{lost}, the vocoder alone {inevitable}");
+    assert!(
+        lost < 1.3 * inevitable + 0.02,
+        "{lost}, the vocoder alone {inevitable}"
+    );
     assert_no_click(&[new, new].concat(), LENGTH_S, "loop");
 }
 
@@ -127,9 +136,8 @@ fn variations_are_those_of_single_runs() {
         let mut on = |_: &_| ControlFlow::Continue(());
         PIPELINE.generate(&request, &mut on).unwrap()
     };
-    let samples = |outputs: &[mustool_diffusion::Output], i: usize| {
-        outputs[i].waveform.samples().to_vec()
-    };
+    let samples =
+        |outputs: &[mustool_diffusion::Output], i: usize| outputs[i].waveform.samples().to_vec();
     let (one, three) = (run(5, 1), run(5, 3));
     assert!(samples(&one, 0) == samples(&three, 0));
     assert!(samples(&three, 1) != samples(&three, 2));
