@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use mustool_music::{Beat, ChordEvent, Key, Meter, Plan, TEMPO_RANGE_BPM};
+use mustool_music::{Beat, Key, Meter, Plan, TEMPO_RANGE_BPM};
 use serde::{Deserialize, Serialize};
 
 use crate::request::{Fault, fault, within};
@@ -47,7 +47,15 @@ fn is_predict(fill: &Fill) -> bool {
 #[serde(untagged)]
 pub(crate) enum Chords {
     Text(String),
-    List(Vec<ChordEvent>),
+    List(Vec<TimedSymbol>),
+}
+
+/// A chord symbol and the second in which it begins; read later, so that an unknown one is named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimedSymbol {
+    t: f64,
+    symbol: String,
 }
 
 impl Chords {
@@ -56,10 +64,20 @@ impl Chords {
         match self {
             Self::Text(text) => text.clone(),
             Self::List(events) => events.iter().fold(String::new(), |mut line, event| {
-                let _ = write!(line, "{}@{} ", event.chord, event.time_s);
+                let _ = write!(line, "{}@{} ", event.symbol, event.t);
                 line
             }),
         }
+    }
+
+    /// A list item that is no single symbol.
+    fn several(&self) -> Option<&str> {
+        let Self::List(events) = self else {
+            return None;
+        };
+        let divides = |c: char| c.is_whitespace() || c == '@' || c == '|';
+        let mut symbols = events.iter().map(|event| event.symbol.as_str());
+        symbols.find(|symbol| symbol.is_empty() || symbol.contains(divides))
     }
 }
 
@@ -77,6 +95,9 @@ impl Controls {
         let Some(chords) = &self.chords else {
             return Ok(());
         };
+        if let Some(symbol) = chords.several() {
+            return fault("chords", format!("{symbol:?} is not one chord symbol"));
+        }
         let meter = self.time_signature.unwrap_or_default();
         let grid = Plan::steady(self.tempo_bpm.unwrap_or(120.0), meter, duration_s);
         match grid.chords_from_symbols(&chords.to_text()) {

@@ -2,7 +2,7 @@
 
 use super::{Bench, names};
 
-const LINE: &str = r#"{"model":"seeded-band","prompt":"warm piano","negative_prompt":"vocals",
+const LINE: &str = r#"{"model":"ID","prompt":"warm piano","negative_prompt":"vocals",
 "duration_s":2,"seed":1234,"n":1,"steps":2,"guidance_scale":3.0,"scheduler":"ddim",
 "controls":{"tempo_bpm":84,"time_signature":"3/4","key":"A:min",
 "beats":[{"t":0.1,"beat":3},{"t":0.8,"beat":1},{"t":1.5,"beat":2}],
@@ -12,8 +12,11 @@ const LINE: &str = r#"{"model":"seeded-band","prompt":"warm piano","negative_pro
 "priority":"normal","expires_after_s":86400,
 "webhook":{"url":"https://example.org/x","events":["completed"]},"metadata":{"project":"x"}}"#;
 
-fn line() -> String {
-    LINE.replace('\n', "")
+/// The line for the model inside the program.
+fn line(bench: &Bench) -> String {
+    let listed = bench.ok(&["models", "list", "--json"]).json();
+    let id = listed[0]["id"].as_str().unwrap();
+    LINE.replace('\n', "").replace("\"ID\"", &format!("{id:?}"))
 }
 
 fn run(bench: &Bench, line: &str) -> super::Run {
@@ -26,7 +29,7 @@ fn run(bench: &Bench, line: &str) -> super::Run {
 #[test]
 fn every_field_of_a_request_is_obeyed_or_carried() {
     let bench = Bench::new();
-    let ran = run(&bench, &line());
+    let ran = run(&bench, &line(&bench));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("webhook"), "{}", ran.stderr);
     assert_eq!(names(&bench.path("out")), ["000.flac"]);
@@ -58,7 +61,7 @@ fn every_field_of_a_request_is_obeyed_or_carried() {
 #[test]
 fn files_may_go_without_what_made_them() {
     let bench = Bench::new();
-    let bare = line().replace("\"embed_metadata\":true", "\"embed_metadata\":false");
+    let bare = line(&bench).replace("\"embed_metadata\":true", "\"embed_metadata\":false");
     assert_eq!(run(&bench, &bare).code, Some(0));
     let tags = &bench.ok(&["info", "out/000.flac", "--json"]).json()[0]["tags"];
     assert!(tags.get("prompt").is_none(), "{tags}");
@@ -67,8 +70,9 @@ fn files_may_go_without_what_made_them() {
 #[test]
 fn fields_that_cannot_be_are_named_with_their_line() {
     let bench = Bench::new();
+    let line = line(&bench);
     for (from, to, word) in [
-        ("\"seeded-band\"", "\"mustango\"", "model: \"mustango\""),
+        ("\"model\":\"", "\"model\":\"no-", "model: \"no-"),
         (
             "{\"t\":0.8,",
             "{\"t\":0.05,",
@@ -88,10 +92,11 @@ fn fields_that_cannot_be_are_named_with_their_line() {
         ("\"sample_rate\":16000", "\"sample_rate\":1", "sample_rate"),
         ("\"normal\"", "\"soon\"", "soon"),
         ("\"Am7\"", "\"H7\"", "H7"),
+        ("\"Am7\"", "\"Am7 F\"", "Am7 F"),
         ("\"metadata\":{", "\"meta\":{", "meta"),
     ] {
-        assert!(line().contains(from), "{from}");
-        let ran = run(&bench, &line().replace(from, to));
+        assert!(line.contains(from), "{from}");
+        let ran = run(&bench, &line.replace(from, to));
         assert_eq!(ran.code, Some(2), "{to}: {}", ran.stderr);
         let located = ran.stderr.contains("line 1") && ran.stderr.contains(word);
         assert!(located, "{to}: {}", ran.stderr);
