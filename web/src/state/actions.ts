@@ -20,6 +20,8 @@ function showFaults(error: unknown): void {
   const found = error instanceof ApiError ? (error.problem.errors ?? []) : [];
   faults.value = Object.fromEntries(found.map(({ pointer, detail }) => [pointer, detail]));
   const first = found[0];
+  // A server that is away has its own banner.
+  if (error instanceof ApiError && error.status === 0) return announce(error.message);
   if (!first) return toast(explain(error), "error");
   toast(found.length === 1 ? `Please check: ${first.detail}` : `Please check ${found.length} fields.`, "error");
   // After the page has shown the messages, go to the first.

@@ -140,7 +140,6 @@ function Settings() {
 
 function Advanced() {
   const { negative_prompt, steps, guidance_scale, scheduler } = draft.value;
-  const ofModel = (value: number | null | undefined) => (value ? `model: ${value}` : "model");
   const number = (text: string) => (text === "" ? null : Number(text));
   return (
     <details class="advanced">
@@ -154,13 +153,13 @@ function Advanced() {
         </Field>
         <Field label="Steps" hint="more is finer" pointer="/steps">
           {(props) => (
-            <input {...props} type="number" min={1} max={200} placeholder={ofModel(model.value?.default_steps)} value={steps ?? ""}
+            <input {...props} type="number" min={1} max={200} placeholder={String(model.value?.default_steps ?? "")} value={steps ?? ""}
               onInput={(event) => change({ steps: number(event.currentTarget.value) })} />
           )}
         </Field>
         <Field label="Guidance" hint="grip of the prompt" pointer="/guidance_scale">
           {(props) => (
-            <input {...props} type="number" min={0} max={50} step={0.5} placeholder={ofModel(model.value?.default_guidance_scale)}
+            <input {...props} type="number" min={0} max={50} step={0.5} placeholder={String(model.value?.default_guidance_scale ?? "")}
               value={guidance_scale ?? ""} onInput={(event) => change({ guidance_scale: number(event.currentTarget.value) })} />
           )}
         </Field>

@@ -31,10 +31,8 @@ export class Server {
     this.folder ||= mkdtempSync(join(tmpdir(), "mustool-web-"));
     this.port ||= await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
-    const child = spawn(program, [
-      "serve", "--listen", `127.0.0.1:${this.port}`, "--store", `sqlite://${join(this.folder, "jobs.db")}`,
-      "--objects", `file://${join(this.folder, "objects")}`,
-    ], { stdio: ["ignore", "pipe", "pipe"] });
+    const flags = ["serve", "--listen", `127.0.0.1:${this.port}`, "--store", this.folder];
+    const child = spawn(program, flags, { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (this.log += data.toString()));
     this.process = child;
     for (;;) {

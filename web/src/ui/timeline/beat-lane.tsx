@@ -71,12 +71,14 @@ function BarCell({ of, bar, index, count, focusable }: { of: Plan; bar: Bar; ind
       tabIndex={focusable ? 0 : -1}
       aria-selected={selectedBar.value === index}
       aria-colindex={index + 1}
-      aria-label={`Bar ${index + 1}, ${bar.numBeats} beats, ${Math.round(local)} beats per minute, from ${bar.startS.toFixed(2)} seconds`}
       aria-description="Alt and arrows move the bar line, plus and minus change the number of beats"
       onFocus={() => ((selectedBar.value = index), (selectedChord.value = -1))}
       onPointerDown={() => (selectedBar.value = index)}
       onKeyDown={(event) => onBarKey(event, of, index, count)}
     >
+      <span class="sr-only">
+        Bar {index + 1}, {bar.numBeats} beats, {Math.round(local)} beats per minute, from {bar.startS.toFixed(2)} seconds
+      </span>
       {beats.map((beat) => (
         <span key={beat.t} aria-hidden="true" class={beat.beat === 1 ? "beat down" : "beat"} style={{ left: `${(beat.t - bar.startS) * pxPerS.value}px` }}>
           {beat.beat}

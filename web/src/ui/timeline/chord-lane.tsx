@@ -196,7 +196,6 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       tabIndex={focusable ? 0 : -1}
       aria-selected={selectedChord.value === index}
       aria-colindex={index + 1}
-      aria-label={describe(of, span)}
       aria-invalid={wrong || undefined}
       aria-description="Enter renames, Delete removes, Alt and arrows move, Alt, Shift and arrows change the length"
       onPointerDown={dragBody}
@@ -204,6 +203,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       onFocus={() => (selectedChord.value = index)}
       onKeyDown={(event) => event.target === cell.current && onCellKey(event, of, index)}
     >
+      <span class="sr-only">{describe(of, span)}</span>
       {index > 0 && <span class="edge" onPointerDown={dragEdge} onDblClick={(event) => event.stopPropagation()} />}
       {editing ? <NameInput of={of} index={index} /> : <ChordSymbol symbol={symbol} />}
       {roman && !editing && <span class="numeral" aria-hidden="true">{roman}</span>}

@@ -40,9 +40,9 @@ function ChordTools({ of, index }: { of: Plan; index: number }) {
       {family.length > 0 && (
         <span class="palette" role="group" aria-label={`Chords of ${of.key}`}>
           {family.map((name) => (
-            <button key={name} type="button" class="chip chord-chip" aria-label={`Make it ${spoken(name)}`}
+            <button key={name} type="button" class="chip chord-chip"
               onClick={() => (edit(renameChord(of, index, name), spoken(name)), audition(audio(), name))}>
-              <ChordSymbol symbol={name} />
+              <span class="sr-only">Make it {spoken(name)}</span><ChordSymbol symbol={name} />
             </button>
           ))}
         </span>
