@@ -4,6 +4,7 @@ mod activation;
 mod aligned;
 mod amx;
 mod attention;
+mod attention_block;
 pub mod backward;
 mod conv;
 mod depthwise;
@@ -26,6 +27,8 @@ mod slab;
 mod softmax;
 #[cfg(test)]
 mod testing;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 pub use activation::{Activation, activate, geglu};
 pub use attention::{AttentionShape, Bias, attention};
