@@ -1,7 +1,7 @@
 //! HiFi-GAN (Kong et al. 2020, arXiv:2010.05646): log-mel to waveform by transposed convolutions.
 
 use crate::error::{Error, Result};
-use mustool_nn::{Activation, Conv1d, ConvTranspose1d, DType, Tensor, Weights, activate};
+use mustool_nn::{Activation, Conv1d, ConvTranspose1d, DType, Tensor, Weights, activate, add};
 use serde::Deserialize;
 
 /// `hifigan_config.json`.
@@ -149,7 +149,7 @@ impl HifiGan {
             for block in resblocks {
                 let y = block.forward(&x)?;
                 sum = Some(match sum {
-                    Some(sum) => (sum + y)?,
+                    Some(sum) => add(&sum, &y)?,
                     None => y,
                 });
             }

@@ -17,6 +17,7 @@ mod parallel;
 mod product_f32;
 mod product_tiles;
 mod softmax;
+mod sum;
 #[cfg(test)]
 mod testing;
 
@@ -30,3 +31,4 @@ pub use matmul::{Epilogue, linear};
 pub use norm::{group_norm, layer_norm, rms_norm};
 pub use pack::{Packed, PackedTransposed};
 pub use softmax::softmax;
+pub use sum::{add, add_shift};
