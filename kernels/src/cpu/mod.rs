@@ -25,6 +25,7 @@ mod product_f32;
 mod product_tiles;
 mod slab;
 mod softmax;
+mod sum;
 #[cfg(test)]
 mod testing;
 #[cfg(target_arch = "x86_64")]
@@ -40,3 +41,4 @@ pub use matmul::{Epilogue, linear};
 pub use norm::{group_norm, layer_norm, rms_norm};
 pub use pack::{Packed, PackedTransposed};
 pub use softmax::softmax;
+pub use sum::{add, add_shift};
