@@ -359,6 +359,11 @@ impl Vae {
         }
     }
 
+    /// What latents are multiplied by for diffusion.
+    pub fn scale_factor(&self) -> f64 {
+        self.scale_factor
+    }
+
     /// `latents`: `[batch, time, rows, embed_dim]` as diffusion has them → spectrogram
     /// `[batch, frames, bands, 1]`, `f32`.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {

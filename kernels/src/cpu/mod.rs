@@ -5,6 +5,7 @@ mod aligned;
 mod amx;
 mod attention;
 mod attention_block;
+pub mod backward;
 mod conv;
 mod depthwise;
 mod element;
