@@ -7,7 +7,8 @@ use mustool_audio::wav::{self, SampleFormat};
 use mustool_audio::{Tags, Waveform};
 use mustool_training::Error;
 use mustool_training::data::clips::Clips;
-use mustool_training::data::prepare::{Index, Origin, Place, prepare};
+use mustool_training::data::origin::Origin;
+use mustool_training::data::prepare::{Index, Place, prepare};
 use std::ops::ControlFlow;
 use std::path::Path;
 
