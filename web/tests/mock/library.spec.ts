@@ -62,7 +62,7 @@ test("a selected part is made anew, a piece varied, extended and looped", async 
   await expect.poll(() => mock.generations[2]?.input_audio).toMatchObject({ mode: "vary", strength: 0.6 });
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Extend" }).click();
-  await expect.poll(() => mock.generations[3]).toMatchObject({ duration_s: 15, input_audio: { mode: "extend" } });
+  await expect.poll(() => mock.generations[3]).toMatchObject({ duration_s: 15, plan: { duration_s: 15 }, input_audio: { mode: "extend" } });
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Make it loop" }).click();
   await expect.poll(() => mock.generations[4]?.input_audio?.mode).toBe("loop");

@@ -108,9 +108,10 @@ export function Inspector() {
   const of = plan.value;
   const chord = of && spans(of).some((span) => span.index === selectedChord.value) ? selectedChord.value : -1;
   const bar = selectedBar.value;
-  const content = selection.value ? <SelectionTools />
-    : of && chord >= 0 ? <ChordTools of={of} index={chord} />
+  // What was touched last: selecting a stretch lets go of chords and bars.
+  const content = of && chord >= 0 ? <ChordTools of={of} index={chord} />
     : of && bar >= 0 ? <BarTools of={of} index={bar} />
+    : selection.value ? <SelectionTools />
     : null;
   return (
     <div class="inspector" role="toolbar" aria-label="Selected">
