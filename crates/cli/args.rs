@@ -76,7 +76,7 @@ impl Dtype {
 }
 
 impl Precision {
-    fn dtype(self) -> DType {
+    pub(crate) fn dtype(self) -> DType {
         match self {
             Self::F32 => DType::F32,
             Self::Bf16 => DType::BF16,
@@ -87,7 +87,7 @@ impl Precision {
 impl ModelArgs {
     /// Loads the model and says plainly if it is untrained.
     pub(crate) fn load(&self, precision: Precision) -> anyhow::Result<Pipeline> {
-        self.limit_threads()?;
+        limit_threads(self.threads)?;
         let pipeline = match &self.model {
             Some(folder) if !folder.is_dir() => {
                 let shown = folder.display();
@@ -109,17 +109,17 @@ impl ModelArgs {
         }
         Ok(pipeline)
     }
+}
 
-    /// Applies `--threads`; once a process.
-    pub(crate) fn limit_threads(&self) -> anyhow::Result<()> {
-        let Some(threads) = self.threads else {
-            return Ok(());
-        };
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.into())
-            .build_global()
-            .context("--threads: cannot start the threads; try fewer")
-    }
+/// Applies `--threads`; once a process.
+pub(crate) fn limit_threads(threads: Option<u16>) -> anyhow::Result<()> {
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build_global()
+        .context("--threads: cannot start the threads; try fewer")
 }
 
 /// Musical facts that win over what the prompt says or leaves open.

@@ -1,7 +1,7 @@
 //! `mustool bench`: how fast this machine computes, in numbers that can be compared.
 //!
 //! `generate` times each stage of a generation, `ops` the layer that takes most of it. The
-//! weights of `ops` are random.
+//! weights of `ops` are random. Networks of the published size are timed in `bench_networks`.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -12,11 +12,21 @@ use mustool_nn::{DType, Level, Linear, Source, Tensor, Weights};
 use serde_json::{Map, Value, json};
 
 use crate::args::ModelArgs;
+use crate::bench_networks::{self, Networks};
 use crate::terminal;
 
 /// Time the computations.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    networks: Networks,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum Bench {
+enum What {
     /// Time matrix products of the sizes that networks have, in billions of operations a second.
     Ops {
         /// Print one JSON object a line.
@@ -43,16 +53,17 @@ pub(crate) enum Bench {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: Bench) -> anyhow::Result<()> {
-    match command {
-        Bench::Ops { json } => ops(json),
-        Bench::Generate {
+pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
+    match args.what {
+        None => bench_networks::run(&args.networks),
+        Some(What::Ops { json }) => ops(json),
+        Some(What::Generate {
             duration,
             steps,
             runs,
             json,
             model,
-        } => {
+        }) => {
             let pipeline = model.load(model.dtype.resolve())?;
             let request = Request {
                 prompt: "warm lo-fi piano with brushed drums".to_owned(),

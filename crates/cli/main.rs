@@ -5,7 +5,9 @@
 
 mod args;
 mod bench;
+mod bench_networks;
 mod compose;
+mod controls;
 mod convert;
 mod doctor;
 mod generate;
@@ -17,6 +19,7 @@ mod plan;
 mod request;
 mod source;
 mod terminal;
+mod train;
 
 use std::process::ExitCode;
 
@@ -44,7 +47,7 @@ enum Command {
     Models(models::Models),
     Doctor(doctor::Doctor),
     Compose(Box<compose::Compose>),
-    #[command(subcommand)]
+    Train(train::Train),
     Bench(bench::Bench),
     /// Print the completions of a shell, to be sourced by it.
     Completions {
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Models(args) => models::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Compose(args) => compose::run(*args),
+        Command::Train(args) => train::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Completions { shell } => completions(shell),
     });
@@ -83,7 +87,10 @@ fn main() -> ExitCode {
 /// Whether the user can mend the error by asking for something else.
 fn is_wrong_input(error: &anyhow::Error) -> bool {
     use mustool_diffusion::Error::{InvalidRequest, Plan};
-    error.is::<Usage>() || matches!(error.downcast_ref(), Some(InvalidRequest { .. } | Plan(_)))
+    use mustool_training::Error::Config;
+    error.is::<Usage>()
+        || matches!(error.downcast_ref(), Some(InvalidRequest { .. } | Plan(_)))
+        || matches!(error.downcast_ref(), Some(Config { .. }))
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {

@@ -7,4 +7,7 @@
 //!
 //! Not here: tensors, autograd and checkpoints (the `nn` crate).
 
+pub mod bench;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;

@@ -6,12 +6,12 @@ use mustool_audio::mel::MelConfig;
 use mustool_diffusion::beats::BeatPredictor;
 use mustool_diffusion::deberta::DebertaConfig;
 use mustool_diffusion::features::{FeatureConfig, MusicFeatures};
-use mustool_diffusion::hifigan::{HifiGan, HifiGanConfig};
+use mustool_diffusion::hifigan::HifiGan;
 use mustool_diffusion::munet::Unet;
+use mustool_diffusion::mustango;
 use mustool_diffusion::t5::{T5Config, T5Encoder, T5ForConditionalGeneration};
 use mustool_diffusion::vae::{Vae, VaeConfig};
 use mustool_nn::{DType, Source, Weights};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 type Shapes = BTreeMap<String, Vec<usize>>;
@@ -64,27 +64,8 @@ fn num_parameters(shapes: &Shapes, prefix: &str) -> usize {
     part.map(|(_, shape)| shape.iter().product::<usize>()).sum()
 }
 
-fn flan_t5_large(is_encoder_decoder: bool) -> T5Config {
-    let mut json = json!({
-        "vocab_size": 32128, "d_model": 1024, "d_kv": 64, "d_ff": 2816, "num_layers": 24,
-        "num_heads": 16, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false,
-    });
-    if is_encoder_decoder {
-        json["num_decoder_layers"] = Value::from(24);
-    }
-    T5Config::from_json("config.json", json.to_string().as_bytes()).unwrap()
-}
-
-fn munet() -> Value {
-    let music = |name: &str| format!("CrossAttn{name}Block2DMusic");
-    json!({
-        "in_channels": 8, "out_channels": 8, "sample_size": [32, 2],
-        "block_out_channels": [320, 640, 1280, 1280], "attention_head_dim": [5, 10, 20, 20],
-        "layers_per_block": 2, "cross_attention_dim": 1024, "norm_num_groups": 32,
-        "norm_eps": 1e-5,
-        "down_block_types": [music("Down"), music("Down"), music("Down"), "DownBlock2D"],
-        "up_block_types": ["UpBlock2D", music("Up"), music("Up"), music("Up")],
-    })
+fn flan_t5_large() -> T5Config {
+    T5Config::from_json("config.json", mustango::t5().to_string().as_bytes()).unwrap()
 }
 
 #[test]
@@ -96,10 +77,12 @@ fn munet_text_encoder_and_features_take_the_whole_ldm_file() {
         "chord_embedding_layer.PE.pe",
     ];
     assert_keys(file, 1747, &never_read, |weights| {
-        let config = serde_json::from_value(munet()).unwrap();
+        let config = serde_json::from_value(mustango::unet()).unwrap();
         Unet::new(&config, &weights.pp("unet")).unwrap();
-        T5Encoder::new(&flan_t5_large(false), &weights.pp("text_encoder"));
-        MusicFeatures::new(&FeatureConfig::default(), weights);
+        T5Encoder::new(&flan_t5_large(), &weights.pp("text_encoder"));
+        let json = mustango::features().to_string();
+        let config = FeatureConfig::from_json("config.json", json.as_bytes()).unwrap();
+        MusicFeatures::new(&config, weights);
     });
     let (shapes, _) = published(file);
     assert_eq!(num_parameters(&shapes, "unet."), 1_413_192_008);
@@ -107,24 +90,17 @@ fn munet_text_encoder_and_features_take_the_whole_ldm_file() {
 
 #[test]
 fn autoencoder_and_vocoder_take_the_whole_vae_file() {
-    let json = json!({
-        "embed_dim": 8, "scale_factor": 0.922_791_421_413_421_6,
-        "ddconfig": { "z_channels": 8, "ch": 128, "ch_mult": [1, 2, 4], "num_res_blocks": 2 },
-    });
-    let config = VaeConfig::from_json(&json.to_string()).unwrap();
+    let config = VaeConfig::from_json(&mustango::vae().to_string()).unwrap();
     assert_keys("vae/pytorch_model_vae.bin", 398, &[], |weights| {
         Vae::new(&config, weights);
-        HifiGan::new(&HifiGanConfig::audioldm(), &weights.pp("vocoder")).unwrap();
+        let config = serde_json::from_value(mustango::hifigan()).unwrap();
+        HifiGan::new(&config, &weights.pp("vocoder")).unwrap();
     });
 }
 
 #[test]
 fn the_beat_predictor_takes_its_whole_file() {
-    let json = json!({
-        "vocab_size": 128_100, "hidden_size": 1024, "num_hidden_layers": 24,
-        "num_attention_heads": 16, "intermediate_size": 4096, "max_position_embeddings": 512,
-        "position_buckets": 256, "layer_norm_eps": 1e-7,
-    });
+    let json = mustango::deberta();
     let config = DebertaConfig::from_json("config.json", json.to_string().as_bytes()).unwrap();
     let never_read = ["deberta.embeddings.position_ids"];
     assert_keys(
@@ -140,7 +116,7 @@ fn the_beat_predictor_takes_its_whole_file() {
 #[test]
 fn the_chord_predictor_takes_its_whole_file() {
     assert_keys("chords/flan-t5-large.bin", 560, &[], |weights| {
-        T5ForConditionalGeneration::new(&flan_t5_large(true), weights);
+        T5ForConditionalGeneration::new(&flan_t5_large(), weights);
     });
 }
 

@@ -4,7 +4,7 @@
 
 /// What `bytes` look like, for a message to the user: the kind, and what to do about it.
 pub(crate) fn describe(bytes: &[u8]) -> (&'static str, &'static str) {
-    const CONVERT: &str = "convert it to WAV, FLAC, MP3, Ogg Vorbis or M4A";
+    const CONVERT: &str = "convert it to WAV, FLAC, MP3, Ogg Vorbis, Opus or M4A";
     let at = |offset: usize, magic: &[u8]| {
         bytes
             .get(offset..)
@@ -16,9 +16,8 @@ pub(crate) fn describe(bytes: &[u8]) -> (&'static str, &'static str) {
             .any(|w| w == magic)
     };
     match () {
-        () if at(0, b"OggS") && early(b"OpusHead") => ("an Opus file", CONVERT),
         () if at(0, b"OggS") && early(b"Speex   ") => ("a Speex file", CONVERT),
-        () if at(0, b"OggS") => ("an Ogg file without Vorbis or FLAC sound", CONVERT),
+        () if at(0, b"OggS") => ("an Ogg file without Vorbis, Opus or FLAC sound", CONVERT),
         () if at(0, b"\x1a\x45\xdf\xa3") => ("a WebM or Matroska file", CONVERT),
         () if at(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11") => ("a Windows Media (WMA) file", CONVERT),
         () if at(4, b"ftyp") => ("an MP4 file without AAC-LC or ALAC sound", CONVERT),

@@ -1,9 +1,9 @@
-//! Reads a sound file, whatever its format: WAV, AIFF, FLAC, MP3, Ogg Vorbis, AAC and ALAC.
+//! Reads a sound file, whatever its format: WAV, AIFF, FLAC, MP3, Ogg Vorbis, Opus, AAC and ALAC.
 //!
-//! The decoders are those of Symphonia. The format is known by its content, not by its name, and
+//! The decoders are those of Symphonia, and [`crate::opus`]. The format is known by its content, not by its name, and
 //! every limit is checked before memory is taken. Encoder delay and padding are removed where the
 //! file states them (LAME tag, MP4 edit list, Ogg); bare AAC (ADTS) does not. There is no
-//! resampling here, no Opus, WebM or WMA, and no metadata: see [`crate::tags`].
+//! resampling here, no WebM or WMA, and no metadata: see [`crate::tags`].
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -19,7 +19,8 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::default::{get_codecs, get_probe};
 
 use crate::container::{describe, missing_wav_bytes, ogg_ends_inside_a_page, repair_streamed_wav};
-use crate::{Error, Result, Waveform, mp4};
+use crate::opus::Refusal;
+use crate::{Error, Result, Waveform, mp4, opus};
 
 /// What is accepted from a sound file. The defaults are those of the server.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,6 +170,9 @@ impl Source<'_> {
         if !self.limits.accept_damaged {
             self.check_container()?;
         }
+        if opus::is_opus(self.bytes) {
+            return self.decode_opus();
+        }
         let stream = MediaSourceStream::new(Box::new(Cursor::new(self.bytes)), Default::default());
         let probe = get_probe().probe(&Hint::new(), stream, Default::default(), Default::default());
         let mut format = probe.map_err(|error| self.explain(error))?;
@@ -190,6 +194,28 @@ impl Source<'_> {
             return Err(self.damaged("its samples do not match its checksum"));
         }
         Ok(waveform)
+    }
+
+    fn decode_opus(&self) -> Result<Waveform> {
+        let waveform = opus::decode(self.bytes, self.limits).map_err(|refusal| match refusal {
+            Refusal::Damaged(reason) => self.damaged(reason),
+            Refusal::TooManyChannels(channels) => Error::TooManyChannels {
+                path: self.name.into(),
+                channels,
+                max_channels: self.limits.max_channels.min(2),
+            },
+            Refusal::TooLong(duration_s) => Error::TooLong {
+                path: self.name.into(),
+                duration_s,
+                max_duration_s: self.limits.max_duration_s,
+            },
+        })?;
+        match waveform.is_empty() {
+            true => Err(Error::Empty {
+                path: self.name.into(),
+            }),
+            false => Ok(waveform),
+        }
     }
 
     /// Finds what a decoder cannot see: that the file was cut.

@@ -187,9 +187,11 @@ pub enum Error {
         /// What the resampler said.
         reason: String,
     },
-    /// The FLAC encoder refused the sound.
-    #[error("the FLAC encoder failed: {reason}")]
+    /// An encoder refused the sound.
+    #[error("the {format} encoder failed: {reason}")]
     Encode {
+        /// Name of the file format.
+        format: &'static str,
         /// What the encoder said.
         reason: String,
     },

@@ -38,7 +38,10 @@ pub fn write(
 
 /// [`write()`] into memory.
 pub fn to_bytes(waveform: &Waveform, format: SampleFormat, tags: &Tags) -> Result<Vec<u8>> {
-    let failed = |reason: String| Error::Encode { reason };
+    let failed = |reason: String| Error::Encode {
+        format: "FLAC",
+        reason,
+    };
     check(waveform, format)?;
     let bits = usize::from(format.bits());
     let quantised = waveform

@@ -1,15 +1,16 @@
 //! Text that travels inside an audio file: the prompt, the seed, the plan that made it.
 //!
 //! In WAV files the tags are a RIFF `INFO` list for other programs and an `mtag` chunk with all of
-//! them as JSON; in FLAC files they are Vorbis comments (<https://xiph.org/vorbis/doc/v-comment.html>).
-//! What is written is read back to the byte. Pictures and the tags of MP3 and MP4 are not read.
+//! them as JSON; in FLAC and Ogg Opus files they are Vorbis comments
+//! (<https://xiph.org/vorbis/doc/v-comment.html>), in MP3 files ID3v2 frames. What is written is read
+//! back to the byte. Pictures and the tags of MP4 and Ogg Vorbis are not read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::{Error, Result, flac, wav};
+use crate::{Error, Result, flac, id3, opus, wav};
 
 /// Most tags in one file.
 pub const MAX_TAGS: usize = 256;
@@ -109,7 +110,7 @@ impl Tags {
     }
 }
 
-/// Tags of a WAV or FLAC file, known by its content. A file without tags gives none.
+/// Tags of a WAV, FLAC, MP3 or Ogg Opus file, known by its content. A file without tags gives none.
 ///
 /// Refuses other formats, files whose structure is broken before the tags, and more tags than
 /// [`MAX_TAGS`] or [`MAX_BYTES`].
@@ -140,11 +141,14 @@ pub fn read_from(name: &Path, reader: &mut (impl Read + Seek)) -> Result<Tags> {
     let tags = match &magic {
         b"RIFF" => wav::read_tags(reader),
         b"fLaC" => flac::read_tags(reader),
+        b"OggS" => opus::read_tags(reader),
+        [b'I', b'D', b'3', _] => id3::read_tags(reader),
+        [0xFF, second, ..] if second & 0xE0 == 0xE0 => return Ok(Tags::new()), // MP3 without ID3
         _ => {
             return Err(Error::Unsupported {
                 path: name.into(),
-                format: "neither WAV nor FLAC".into(),
-                remedy: "tags are read from these two only",
+                format: "neither WAV, FLAC, MP3 nor Ogg".into(),
+                remedy: "tags are read from these only",
             });
         }
     };

@@ -166,8 +166,9 @@ fn speaker_mask(channels: u16) -> u32 {
     }
 }
 
-fn sample_bytes(samples: &[f32], format: SampleFormat) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(samples.len() * 4);
+/// The samples one after the other, little-endian.
+pub(crate) fn sample_bytes(samples: &[f32], format: SampleFormat) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(samples.len() * usize::from(format.bits() / 8));
     for &sample in samples {
         match format {
             SampleFormat::Pcm16 => bytes.extend(&quantise(sample, 16).to_le_bytes()[..2]),

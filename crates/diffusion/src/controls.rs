@@ -19,6 +19,18 @@ pub struct Grid {
     pub lowest_midi: usize,
 }
 
+impl Grid {
+    /// Seconds of one cell.
+    pub fn cell_s(&self) -> f64 {
+        self.frame_s * self.downscale as f64
+    }
+
+    /// Cells in so many seconds, to the nearest.
+    pub fn cells(&self, seconds: f64) -> usize {
+        (seconds / self.cell_s()).round() as usize
+    }
+}
+
 /// Channels of the latent map for 8 bands a row: 3 × 8 for pitch, 2 for chords, 12 for beats.
 pub fn control_channels(grid: &Grid) -> usize {
     3 * grid.downscale + 14

@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::tokens::TokenBatch;
 use mustool_nn::{
-    Activation, DType, Embedding, LayerNorm, Linear, Tensor, Weights, attention, host, tensor,
+    Activation, DType, Embedding, LayerNorm, Linear, Tensor, Weights, attention, tensor,
 };
 use serde::Deserialize;
 
@@ -202,26 +202,29 @@ impl Deberta {
                 .transpose(1, 2)?
                 .contiguous()?)
         };
-        let meet = |x: &Tensor, positions: &Tensor| -> Result<Vec<f32>> {
+        let meet = |x: &Tensor, positions: &Tensor| -> Result<Tensor> {
             let positions = by_head(positions, buckets)?.transpose(2, 3)?;
-            host(&by_head(x, tokens)?.broadcast_matmul(&positions)?).map_err(Error::from)
+            Ok(by_head(x, tokens)?.broadcast_matmul(&positions.contiguous()?)?)
         };
         let query_meets = meet(&q, &layer.key_proj.forward(positions)?)?;
         let key_meets = meet(&k, &layer.query_proj.forward(positions)?)?;
-        let hidden: Vec<f32> = input.key_bias().collect();
         let offsets = self.positions.offsets(tokens);
-        let mut bias = Vec::with_capacity(batch * self.heads * tokens * tokens);
-        for head in 0..batch * self.heads {
-            for i in 0..tokens {
-                for j in 0..tokens {
-                    let at =
-                        |row: usize| (head * tokens + row) * buckets + offsets[i + tokens - 1 - j];
-                    let meeting = query_meets[at(i)] + key_meets[at(j)];
-                    bias.push(meeting * scale as f32 + hidden[head / self.heads * tokens + j]);
-                }
-            }
-        }
-        let bias = tensor(bias, &[batch, self.heads, tokens, tokens], DType::F32)?;
+        // For queries in rows and keys in columns, and the other way round.
+        let rows = |sign: isize| -> Result<Tensor> {
+            let far = tokens as isize - 1;
+            let row = |i: isize, j: isize| offsets[(sign * (i - j) + far) as usize] as u32;
+            let table = (0..=far).flat_map(|i| (0..=far).map(move |j| (i, j)));
+            let table: Vec<u32> = table.map(|(i, j)| row(i, j)).collect();
+            let shape = (batch, self.heads, tokens, tokens);
+            Ok(Tensor::from_vec(table, (1, 1, tokens, tokens), x.device())?
+                .broadcast_as(shape)?
+                .contiguous()?)
+        };
+        let query_meets = query_meets.gather(&rows(1)?, 3)?;
+        let key_meets = key_meets.gather(&rows(-1)?, 3)?.transpose(2, 3)?;
+        let hidden = input.key_bias().collect();
+        let hidden = tensor(hidden, &[batch, 1, 1, tokens], DType::F32)?;
+        let bias = ((query_meets + key_meets)? * scale)?.broadcast_add(&hidden)?;
         let v = layer.value_proj.forward(x)?;
         Ok(attention(&q, &k, &v, self.heads, scale, Some(&bias))?)
     }

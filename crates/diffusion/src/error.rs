@@ -23,6 +23,14 @@ pub enum Error {
         /// Which network.
         stage: &'static str,
     },
+    /// A file of weights is not that of the network; every key that is wrong is named.
+    #[error("{file} does not fit the network:\n{problems}")]
+    Keys {
+        /// The network's file; in Mustango's own folder, the part of a checkpoint.
+        file: String,
+        /// The keys.
+        problems: mustool_nn::KeyProblems,
+    },
     /// A tensor operation or a checkpoint failed.
     #[error(transparent)]
     Nn(#[from] mustool_nn::Error),

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use mustool_music::{Beat, Chord, ChordEvent, Quality, Triad};
-use mustool_nn::{DType, Linear, Tensor, Weights, tensor};
+use mustool_nn::{DType, Init, Learned, Linear, Tensor, Weights, tensor};
 use serde::Deserialize;
 
 /// Base of the rates of the time embedding.
@@ -37,24 +37,6 @@ pub struct FeatureConfig {
     pub d_oh_inv_type: usize,
     /// Number of chords; a clip with more keeps its first ones.
     pub chord_len: usize,
-}
-
-impl Default for FeatureConfig {
-    /// The released model.
-    fn default() -> Self {
-        Self {
-            d_fme: 1024,
-            d_pe: 1024,
-            d_beat: 1024,
-            d_chord: 1024,
-            base: 1.0,
-            d_oh_beat_type: 7,
-            beat_len: 50,
-            d_oh_chord_type: 12,
-            d_oh_inv_type: 4,
-            chord_len: 20,
-        }
-    }
 }
 
 impl FeatureConfig {
@@ -199,7 +181,7 @@ pub struct MusicFeatures {
     config: FeatureConfig,
     beat_ffn: Linear,
     chord_ffn: Linear,
-    translation_bias: Vec<f32>,
+    translation_bias: Learned,
     dtype: DType,
 }
 
@@ -223,9 +205,12 @@ impl MusicFeatures {
             config: config.clone(),
             beat_ffn: Linear::new(beat_width, config.d_beat, &beat.pp("beat_ffn")),
             chord_ffn: Linear::new(chord_width, config.d_chord, &chord.pp("chord_ffn")),
-            translation_bias: weights
-                .pp("FME")
-                .values("translation_bias", &[1, config.d_fme]),
+            translation_bias: Learned::new(
+                "translation_bias",
+                &[1, config.d_fme],
+                Init::Normal(1.0),
+                &weights.pp("FME").with_dtype(DType::F32),
+            ),
             dtype: weights.dtype(),
         }
     }
@@ -253,7 +238,13 @@ impl MusicFeatures {
             }
         }
         let masks = slots.iter().flat_map(|clip| clip.mask.iter().copied());
-        self.project(&self.beat_ffn, x, masks, clips.len(), config.beat_len)
+        self.project(
+            &self.beat_ffn,
+            x,
+            None,
+            masks,
+            [clips.len(), config.beat_len],
+        )
     }
 
     /// Chords of each clip → `[batch, chord_len, d_chord]`.
@@ -268,27 +259,26 @@ impl MusicFeatures {
         let mut x = Vec::new();
         for clip in &slots {
             for i in 0..config.chord_len {
-                let start = x.len();
                 push_waves(&mut x, f64::from(clip.roots[i]), config.d_fme, config.base);
-                for (x, bias) in x[start..].iter_mut().zip(&self.translation_bias) {
-                    *x += bias;
-                }
                 push_one_hot(&mut x, clip.types[i], config.d_oh_chord_type);
                 push_one_hot(&mut x, clip.inversions[i], config.d_oh_inv_type);
                 push_waves(&mut x, f64::from(clip.times_s[i]), config.d_pe, TIME_BASE);
             }
         }
         let masks = slots.iter().flat_map(|clip| clip.mask.iter().copied());
-        self.project(&self.chord_ffn, x, masks, clips.len(), config.chord_len)
+        let bias = self.translation_bias.tensor()?;
+        let shape = [clips.len(), config.chord_len];
+        self.project(&self.chord_ffn, x, Some(bias), masks, shape)
     }
 
+    /// `bias` is added to the first columns.
     fn project(
         &self,
         layer: &Linear,
         x: Vec<f32>,
+        bias: Option<Tensor>,
         mask: impl Iterator<Item = bool>,
-        batch: usize,
-        slots: usize,
+        [batch, slots]: [usize; 2],
     ) -> Result<Features> {
         if batch == 0 {
             let reason = "features of no clip at all".to_owned();
@@ -298,7 +288,12 @@ impl MusicFeatures {
             });
         }
         let width = x.len() / (batch * slots);
-        let x = tensor(x, &[batch, slots, width], self.dtype)?;
+        let mut x = tensor(x, &[batch, slots, width], DType::F32)?;
+        if let Some(bias) = bias {
+            let rest = width - bias.dim(1)?;
+            x = x.broadcast_add(&bias.pad_with_zeros(1, 0, rest)?)?;
+        }
+        let x = x.to_dtype(self.dtype)?;
         let mask = mask.map(|real| f32::from(u8::from(real))).collect();
         Ok(Features {
             embedding: layer.forward(&x)?,

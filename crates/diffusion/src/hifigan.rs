@@ -1,7 +1,9 @@
 //! HiFi-GAN (Kong et al. 2020, arXiv:2010.05646): log-mel to waveform by transposed convolutions.
 
 use crate::error::{Error, Result};
-use mustool_nn::{Activation, Conv1d, ConvTranspose1d, DType, Tensor, Weights, activate};
+use mustool_nn::{
+    Activation, Conv1d, ConvTranspose1d, DType, Tensor, Weights, activate, add, host,
+};
 use serde::Deserialize;
 
 /// `hifigan_config.json`.
@@ -22,18 +24,6 @@ pub struct HifiGanConfig {
 }
 
 impl HifiGanConfig {
-    /// AudioLDM's vocoder at 16 kHz, which has no file of its own.
-    pub fn audioldm() -> Self {
-        Self {
-            num_mels: 64,
-            upsample_initial_channel: 1024,
-            upsample_rates: vec![5, 4, 2, 2, 2],
-            upsample_kernel_sizes: vec![16, 16, 8, 4, 4],
-            resblock_kernel_sizes: vec![3, 7, 11],
-            resblock_dilation_sizes: vec![vec![1, 3, 5]; 3],
-        }
-    }
-
     fn validate(&self) -> Result<()> {
         let stages = self.upsample_rates.len();
         let pairs = self.upsample_rates.iter().zip(&self.upsample_kernel_sizes);
@@ -95,12 +85,19 @@ impl ResBlock {
     }
 }
 
+/// Frames that are vocoded at once.
+const STRETCH: usize = 1024;
+/// Frames before and after a stretch that are vocoded with it and thrown away. A sample depends on
+/// some 22 frames to either side at the published sizes, most of them through the first stage.
+const MARGIN: usize = 32;
+
 /// The generator.
 #[derive(Debug)]
 pub struct HifiGan {
     conv_pre: Conv1d,
     stages: Vec<(ConvTranspose1d, Vec<ResBlock>)>,
     conv_post: Conv1d,
+    config: HifiGanConfig,
     dtype: DType,
 }
 
@@ -135,8 +132,44 @@ impl HifiGan {
             conv_pre,
             stages,
             conv_post,
+            config: cfg.clone(),
             dtype: weights.dtype(),
         })
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &HifiGanConfig {
+        &self.config
+    }
+
+    /// Samples of one frame.
+    pub fn hop_length(&self) -> usize {
+        self.config.upsample_rates.iter().product()
+    }
+
+    /// [`HifiGan::forward`] for one sound of any length, `[1, frames, num_mels]` → samples, with
+    /// memory for ten seconds at the published sizes.
+    pub fn long(&self, mel: &Tensor) -> Result<Vec<f32>> {
+        let frames = mel.dim(1)?;
+        if frames <= STRETCH + 2 * MARGIN {
+            return Ok(host(&self.forward(mel)?)?);
+        }
+        let hop = self.hop_length();
+        let mut samples = Vec::with_capacity(frames * hop);
+        let mut first = 0;
+        while first < frames {
+            let end = (first + STRETCH).min(frames);
+            let from = first.saturating_sub(MARGIN);
+            let to = (end + MARGIN).min(frames);
+            let stretch = host(&self.forward(&mel.narrow(1, from, to - from)?)?)?;
+            let wanted = match end == frames {
+                true => (first - from) * hop..stretch.len(),
+                false => (first - from) * hop..(end - from) * hop,
+            };
+            samples.extend_from_slice(&stretch[wanted]);
+            first = end;
+        }
+        Ok(samples)
     }
 
     /// `mel`: natural-log mel `[batch, frames, num_mels]` → samples in −1..1, `[batch, samples]`,
@@ -149,7 +182,7 @@ impl HifiGan {
             for block in resblocks {
                 let y = block.forward(&x)?;
                 sum = Some(match sum {
-                    Some(sum) => (sum + y)?,
+                    Some(sum) => add(&sum, &y)?,
                     None => y,
                 });
             }

@@ -1,21 +1,19 @@
 //! The whole way from a request to music, with the model's networks.
 
-use crate::controls::{Grid, vocoder_controls};
+use crate::acoustics::Acoustics;
+use crate::conditioning::Conditioning;
 use crate::error::{Error, Result};
-use crate::model_files::ModelFiles;
+use crate::features::{FeatureConfig, MusicFeatures};
+use crate::model_files::{Loader, ModelFiles};
 use crate::munet::{Condition, Unet, UnetConfig};
-use crate::planner;
+use crate::planner::{ClipPredictors, Planner, PlannerNetwork, TextReader};
 use crate::request::{Output, Progress, Request, Stage};
 use crate::sampler::{Sampler, SamplerParts};
 use crate::scheduler::{SchedulerConfig, SchedulerKind};
-use crate::t5::{T5Config, T5Encoder, T5ForConditionalGeneration};
+use crate::t5::{T5Config, T5Encoder};
 use crate::tokens::TokenBatch;
-use crate::vae::{Vae, VaeConfig};
-use crate::vocos::{Vocos, VocosConfig};
-use mustool_audio::Waveform;
-use mustool_audio::semitone::{SemitoneConfig, SemitoneSpectrogram};
 use mustool_music::Plan;
-use mustool_nn::{DType, Tensor, Weights, host, tensor};
+use mustool_nn::DType;
 use serde::Deserialize;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -34,7 +32,10 @@ pub struct ModelInfo {
     pub default_steps: usize,
     /// Guidance unless asked otherwise.
     pub default_guidance: f64,
-    /// SHA-256 of all weights.
+    /// How steps are taken unless asked otherwise.
+    #[serde(default)]
+    pub default_scheduler: SchedulerKind,
+    /// SHA-256 of all weights. Where `model.json` states it, it is not computed again.
     #[serde(default)]
     pub weights_sha256: String,
     /// Sample rate of the music in Hz.
@@ -42,120 +43,145 @@ pub struct ModelInfo {
     pub sample_rate: u32,
 }
 
-/// The part of `vae_config.json` that concerns diffusion.
-#[derive(Debug, Deserialize)]
-struct LatentStatistics {
-    mean: f32,
-    std: f32,
-    latent_mean: Vec<f32>,
-    latent_std: Vec<f32>,
-}
-
-/// The files that hold weights.
-const WEIGHTS: [&str; 4] = [
-    "text_encoder.safetensors",
-    "unet.safetensors",
-    "vae.safetensors",
-    "vocoder.safetensors",
-];
-/// The plan predictor's weights; a model without them states plain plans.
-const PREDICTOR: &str = "predictor.safetensors";
-
 /// All networks of a model, ready to make music.
 pub struct Pipeline {
     info: ModelInfo,
-    tokenizer: Tokenizer,
-    text_encoder: T5Encoder,
-    predictor: Option<T5ForConditionalGeneration>,
+    reader: TextReader,
+    planner: Planner,
+    features: Option<MusicFeatures>,
     unet: Unet,
-    vae: Vae,
-    vocoder: Vocos,
-    spectrogram: SemitoneSpectrogram,
+    unet_config: UnetConfig,
+    acoustics: Acoustics,
     scheduler: SchedulerConfig,
-    statistics: LatentStatistics,
-    grid: Grid,
 }
 
 impl Pipeline {
-    /// Reads a model from a folder of safetensors, configurations and a tokenizer. `dtype` is that
-    /// of the UNet: `F32`, or `BF16` for speed where the processor has tiles.
+    /// Reads a model from a folder: of safetensors, configurations and a tokenizer, or as Mustango
+    /// is published. `dtype` is that of the UNet and the networks after it: `F32`, or `BF16` for
+    /// speed where the processor has tiles.
     pub fn load(folder: &Path, dtype: DType) -> Result<Self> {
-        Self::from_files(&ModelFiles::Folder(folder.to_path_buf()), dtype)
+        Self::from_files(&ModelFiles::folder(folder)?, dtype, false)
     }
 
     /// Reads a model that is part of the program: names and contents of its files.
     pub fn embedded(files: &'static [(&'static str, &'static [u8])], dtype: DType) -> Result<Self> {
-        Self::from_files(&ModelFiles::Embedded(files), dtype)
+        Self::from_files(&ModelFiles::Embedded(files), dtype, false)
     }
 
-    fn from_files(files: &ModelFiles, dtype: DType) -> Result<Self> {
-        let mut info: ModelInfo = files.json("model.json")?;
-        let has_predictor = files.has(PREDICTOR);
-        let names: Vec<&str> = WEIGHTS
-            .into_iter()
-            .chain(has_predictor.then_some(PREDICTOR))
-            .collect();
-        info.weights_sha256 = files.sha256(&names)?;
-        let open = |name: &str, dtype| Ok::<_, Error>(Weights::new(files.weights(name)?, dtype));
-        let t5 = |name: &str| T5Config::from_json(name, &files.text(name)?);
+    /// Compares every key of every network with its configuration and reads all weights once for
+    /// their checksum, but loads none: what [`Pipeline::load`] would say of the folder.
+    pub fn check(folder: &Path) -> Result<ModelInfo> {
+        let files = ModelFiles::folder(folder)?;
+        let stated = Self::from_files(&files, DType::F32, true)?.info;
+        let weights_sha256 = files.sha256()?;
+        if !stated.weights_sha256.is_empty() && stated.weights_sha256 != weights_sha256 {
+            return Err(Error::Config {
+                file: "model.json".to_owned(),
+                reason: format!(
+                    "states the checksum {}, but the weights have {weights_sha256}: a file was \
+                     changed or damaged",
+                    stated.weights_sha256
+                ),
+            });
+        }
+        Ok(ModelInfo {
+            weights_sha256,
+            ..stated
+        })
+    }
 
-        let weights = open("text_encoder.safetensors", DType::F32)?;
-        let text_encoder = T5Encoder::new(&t5("text_encoder_config.json")?, &weights);
-        weights.finish()?;
-        let predictor = if has_predictor {
-            let weights = open(PREDICTOR, DType::F32)?;
-            let network = T5ForConditionalGeneration::new(&t5("predictor_config.json")?, &weights);
-            weights.finish()?;
-            Some(network)
+    pub(crate) fn from_files(files: &ModelFiles, dtype: DType, accounting: bool) -> Result<Self> {
+        let loader = Loader {
+            files,
+            dtype,
+            accounting,
+        };
+        let mut info: ModelInfo = files.json("model.json")?;
+        let file = "text_encoder_config.json";
+        let text_config = T5Config::from_json(file, &files.text(file)?)?;
+        let reader = TextReader {
+            tokenizer: tokenizer(files, "tokenizer.json")?,
+            encoder: loader.network("text_encoder.safetensors", DType::F32, |weights| {
+                Ok(T5Encoder::new(&text_config, weights))
+            })?,
+            max_tokens: text_config.max_tokens(),
+        };
+        let planner = if files.has("planner.safetensors") {
+            let file = "planner_config.json";
+            let config = files.text(file)?;
+            let network = loader.network("planner.safetensors", DType::F32, |weights| {
+                PlannerNetwork::new(file, &config, weights)
+            })?;
+            Planner::Network(Box::new(network))
+        } else if files.has("beats.safetensors") && files.has("chords.safetensors") {
+            let tokenizer = self::tokenizer(files, "beats_tokenizer.json")?;
+            Planner::Clip(Box::new(ClipPredictors::new(files, tokenizer)?))
+        } else {
+            Planner::Plain
+        };
+        let unet_config: UnetConfig = files.json("unet_config.json")?;
+        let attends = |name: &str| unet_config.attention_sets.iter().any(|set| set == name);
+        let features = if attends("beat") || attends("chord") {
+            let file = "features_config.json";
+            let config = FeatureConfig::from_json(file, &files.text(file)?)?;
+            Some(
+                loader.network("features.safetensors", DType::F32, |weights| {
+                    Ok(MusicFeatures::new(&config, weights))
+                })?,
+            )
         } else {
             None
         };
-        let weights = open("unet.safetensors", dtype)?;
-        let unet_config: UnetConfig = files.json("unet_config.json")?;
-        let unet = Unet::new(&unet_config, &weights)?;
-        weights.finish()?;
-        let weights = open("vae.safetensors", dtype)?;
-        let vae_json = files.text("vae_config.json")?;
-        let vae_config = VaeConfig::from_json(&String::from_utf8_lossy(&vae_json))?;
-        let vae = Vae::new(&vae_config, &weights);
-        weights.finish()?;
-        let weights = open("vocoder.safetensors", DType::F32)?;
-        let vocoder = Vocos::new(&files.json::<VocosConfig>("vocoder_config.json")?, &weights)?;
-        weights.finish()?;
-
-        let config = vocoder.config();
-        info.sample_rate = config.sample_rate;
-        let grid = Grid {
-            frame_s: config.hop_length as f64 / f64::from(config.sample_rate),
-            downscale: vae_config.downscale(),
-            num_bands: config.num_bands,
-            lowest_midi: config.lowest_midi,
-        };
-        let tokenizer =
-            Tokenizer::from_bytes(files.text("tokenizer.json")?).map_err(|e| Error::Tokenizer {
-                reason: e.to_string(),
-            })?;
-        let statistics: LatentStatistics = files.json("vae_config.json")?;
-        let channels = vae_config.embed_dim;
-        if [statistics.latent_mean.len(), statistics.latent_std.len()] != [channels; 2] {
-            let reason = format!("latent_mean and latent_std need {channels} numbers");
-            return Err(Error::Config {
-                file: "vae_config.json".to_owned(),
-                reason,
-            });
+        let unet = loader.network("unet.safetensors", dtype, |weights| {
+            Unet::new(&unet_config, weights)
+        })?;
+        let acoustics = Acoustics::load(&loader)?;
+        files.account_for_the_rest()?;
+        info.sample_rate = acoustics.sample_rate();
+        if info.weights_sha256.is_empty() && !accounting {
+            info.weights_sha256 = files.sha256()?;
         }
-        Ok(Self {
+        let pipeline = Self {
             info,
-            tokenizer,
-            text_encoder,
-            predictor,
+            reader,
+            planner,
+            features,
             unet,
-            vae,
-            vocoder,
-            spectrogram: SemitoneSpectrogram::new(SemitoneConfig::default())?,
+            unet_config,
+            acoustics,
             scheduler: files.json("scheduler_config.json")?,
-            statistics,
-            grid,
+        };
+        pipeline.check_sizes(&text_config)?;
+        Ok(pipeline)
+    }
+
+    /// Refuses networks that do not fit each other.
+    fn check_sizes(&self, text: &T5Config) -> Result<()> {
+        let wanted = self.unet_config.cross_attention_dim;
+        let features = self.features.as_ref().map(MusicFeatures::config);
+        let widths = [
+            ("the text encoder", Some(text.d_model)),
+            ("a beat", features.map(|config| config.d_beat)),
+            ("a chord", features.map(|config| config.d_chord)),
+        ];
+        let [_, channels] = self.acoustics.latent();
+        let reason = match widths
+            .iter()
+            .find(|(_, width)| width.is_some_and(|w| w != wanted))
+        {
+            Some((what, width)) => {
+                let width = width.unwrap_or(0);
+                format!("cross_attention_dim is {wanted}, but {what} has a width of {width}")
+            }
+            None if self.unet_config.in_channels != channels => {
+                let wanted = self.unet_config.in_channels;
+                format!("in_channels is {wanted}, but the autoencoder has {channels}")
+            }
+            None => return Ok(()),
+        };
+        Err(Error::Config {
+            file: "unet_config.json".to_owned(),
+            reason,
         })
     }
 
@@ -164,10 +190,11 @@ impl Pipeline {
         &self.info
     }
 
-    /// Tempo, key, beats and chords for a request: what it states, and by its seed the rest.
+    /// Tempo, key, beats and chords for a request: what it states, and what networks make of the
+    /// rest, by its seed where they draw at random.
     pub fn plan(&self, request: &Request) -> Result<Plan> {
         request.validate(self.info.max_duration_s)?;
-        planner::plan(request, self.predictor.as_ref(), &self.tokenizer)
+        self.planner.plan(request, &self.reader)
     }
 
     /// Makes the music. `progress` is called before every step; `Break` ends with
@@ -185,26 +212,28 @@ impl Pipeline {
         report(Stage::PredictControls, 0, 1)?;
         let plan = self.plan(request)?;
         report(Stage::TextEncode, 0, 1)?;
-        let text = self.encode_text(request, &plan)?;
+        let conditioning = Conditioning {
+            text: self.encode_text(request, &plan)?,
+            attention_sets: &self.unet_config.attention_sets,
+            features: self.features.as_ref(),
+            map_grid: (self.unet_config.control_channels > 0).then(|| self.acoustics.grid()),
+        };
         let mut sampler = Sampler::new(
             SamplerParts {
                 unet: &self.unet,
                 scheduler: &self.scheduler,
-                text: &text,
-                grid: &self.grid,
-                latent: [
-                    self.grid.num_bands / self.grid.downscale,
-                    self.statistics.latent_mean.len(),
-                ],
+                conditioning: &conditioning,
+                grid: self.acoustics.grid(),
+                latent: self.acoustics.latent(),
                 steps: request
                     .num_inference_steps
                     .unwrap_or(self.info.default_steps),
-                kind: request.scheduler.unwrap_or(SchedulerKind::DpmSolver),
+                kind: request.scheduler.unwrap_or(self.info.default_scheduler),
                 guidance: request.guidance_scale.unwrap_or(self.info.default_guidance),
             },
             request,
             &plan,
-            |waveform| self.encode_audio(waveform),
+            |waveform| self.acoustics.encode(waveform, self.unet.time_multiple()),
         )?;
         (0..request.num_outputs)
             .map(|sample| {
@@ -213,9 +242,9 @@ impl Pipeline {
                     report(Stage::Denoise, done, request.num_outputs * total)
                 })?;
                 report(Stage::VaeDecode, sample, request.num_outputs)?;
-                let x = self.decode(&latents)?;
+                let x = self.acoustics.decode(&latents)?;
                 report(Stage::Vocode, sample, request.num_outputs)?;
-                let waveform = self.vocode(&x, sampler.shifted_plan(&plan))?;
+                let waveform = self.acoustics.vocode(&x, &sampler.shifted_plan(&plan))?;
                 let waveform = sampler.finish(waveform, request)?;
                 Ok(Output {
                     waveform,
@@ -226,85 +255,20 @@ impl Pipeline {
             .collect()
     }
 
-    /// The negative prompt and the prompt, `[2, tokens, dim]`. Instruments and style that the plan
-    /// filled in are said too.
+    /// The negative prompt and the prompt, `[2, tokens, dim]`.
     fn encode_text(&self, request: &Request, plan: &Plan) -> Result<Condition> {
-        let mut prompt = request.prompt.clone();
-        let lower = prompt.to_lowercase();
-        let open = |name: &&String| !lower.contains(&name.to_lowercase());
-        let mut extra: Vec<&String> = plan.style.iter().filter(open).collect();
-        extra.extend(plan.instruments.iter().filter(open));
-        for name in extra {
-            prompt.push_str(", ");
-            prompt.push_str(name);
-        }
+        let prompt = self.planner.told(request, plan);
         let rows = [
-            planner::encode(&self.tokenizer, &request.negative_prompt)?,
-            planner::encode(&self.tokenizer, &prompt)?,
+            self.reader.encode(&request.negative_prompt)?,
+            self.reader.encode(&prompt)?,
         ];
-        let tokens = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let mask = rows
-            .iter()
-            .flat_map(|row| (0..tokens).map(|i| f32::from(u8::from(i < row.len()))))
-            .collect();
-        let hidden = self.text_encoder.forward(&TokenBatch::padded(&rows, 0)?)?;
-        Condition::new(hidden, &tensor(mask, &[rows.len(), tokens], DType::F32)?)
+        let tokens = TokenBatch::padded(&rows, 0)?;
+        let hidden = self.reader.encoder.forward(&tokens)?;
+        Condition::new(hidden, &tokens.mask_tensor()?)
     }
+}
 
-    /// Standardised latents `[cells][rows][channels]` of existing audio, and their cells.
-    fn encode_audio(&self, waveform: &Waveform) -> Result<Vec<f32>> {
-        let mono = mustool_audio::resample::resample(&waveform.to_mono(), self.info.sample_rate)?;
-        let spectrogram = self.spectrogram.compute(mono.samples());
-        let step = self.grid.downscale;
-        let frames = spectrogram.num_frames().next_multiple_of(step * 4);
-        let silence = self.spectrogram.config().silence();
-        let values = spectrogram.with_num_frames(frames, silence).into_values();
-        let LatentStatistics {
-            mean,
-            std,
-            latent_mean,
-            latent_std,
-        } = &self.statistics;
-        let x = values.iter().map(|s| (s - mean) / std).collect();
-        let x = tensor(x, &[1, frames, self.grid.num_bands, 1], DType::F32)?;
-        let mut latents = host(&self.vae.encode(&x)?.mean)?;
-        for cell in latents.chunks_exact_mut(latent_mean.len()) {
-            for ((z, m), s) in cell.iter_mut().zip(latent_mean).zip(latent_std) {
-                *z = (*z - m) / s;
-            }
-        }
-        Ok(latents)
-    }
-
-    /// Latents `[cells][rows][channels]` → normalised spectrogram `[frames, bands]`.
-    fn decode(&self, latents: &[f32]) -> Result<Tensor> {
-        let LatentStatistics {
-            latent_mean,
-            latent_std,
-            ..
-        } = &self.statistics;
-        let channels = latent_mean.len();
-        let rows = self.grid.num_bands / self.grid.downscale;
-        let z = latents
-            .iter()
-            .enumerate()
-            .map(|(i, z)| z * latent_std[i % channels] + latent_mean[i % channels])
-            .collect();
-        let cells = latents.len() / (rows * channels);
-        let z = tensor(z, &[1, cells, rows, channels], DType::F32)?;
-        let x = self.vae.decode(&z)?;
-        let (_, frames, bands, _) = x.dims4()?;
-        Ok(x.reshape((frames, bands))?)
-    }
-
-    fn vocode(&self, x: &Tensor, plan: Plan) -> Result<Waveform> {
-        let frames = x.dim(0)?;
-        let controls = vocoder_controls(&plan, frames, &self.grid);
-        let controls = tensor(controls, &[frames, 24], DType::F32)?;
-        let samples = self.vocoder.forward(x, &controls)?;
-        if !samples.iter().all(|s| s.is_finite()) {
-            return Err(Error::NotFinite { stage: "vocoder" });
-        }
-        Ok(Waveform::mono(samples, self.info.sample_rate)?)
-    }
+fn tokenizer(files: &ModelFiles, name: &str) -> Result<Tokenizer> {
+    let reason = |e: tokenizers::Error| format!("{name}: {e}");
+    Tokenizer::from_bytes(files.text(name)?).map_err(|e| Error::Tokenizer { reason: reason(e) })
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::scheduler::SchedulerKind;
 use mustool_audio::Waveform;
-use mustool_music::{Key, Meter, Plan};
+use mustool_music::{Beat, Key, MAX_BEATS, Meter, Plan};
 use std::fmt;
 
 /// Longest prompt, in characters.
@@ -28,6 +28,8 @@ pub struct Request {
     pub meter: Option<Meter>,
     /// Chords as in `Plan::chords_from_symbols`, over what the prompt says.
     pub chords: Option<String>,
+    /// Every beat in order of time, over tempo and metre; those after the end are left out.
+    pub beats: Option<Vec<Beat>>,
     /// Length in seconds.
     pub duration_s: f64,
     /// The same seed gives the same samples.
@@ -54,6 +56,7 @@ impl Default for Request {
             key: None,
             meter: None,
             chords: None,
+            beats: None,
             duration_s: 10.0,
             seed: 0,
             num_outputs: 1,
@@ -199,6 +202,9 @@ impl Request {
         {
             return bad("tempo_bpm", format!("{tempo} is not within 20 to 400"));
         }
+        if let Some(beats) = &self.beats {
+            check_beats(beats).or_else(|reason| bad("beats", reason))?;
+        }
         if let Some(source) = &self.source {
             self.validate_source(source, max_duration_s)?;
         }
@@ -242,9 +248,53 @@ impl Request {
     }
 }
 
+/// Refuses beats that no plan can hold: none or too many, times out of order, numbers beyond 32.
+pub fn check_beats(beats: &[Beat]) -> Result<(), String> {
+    if beats.is_empty() || beats.len() > MAX_BEATS {
+        let count = beats.len();
+        return Err(format!("{count} of them; 1 to {MAX_BEATS} are taken"));
+    }
+    let in_time = |beat: &Beat| beat.time_s.is_finite() && beat.time_s >= 0.0;
+    if let Some(beat) = beats.iter().find(|beat| !in_time(beat)) {
+        return Err(format!("{} is no time in the piece", beat.time_s));
+    }
+    if let Some(beat) = beats.iter().find(|beat| !(1..=32).contains(&beat.number)) {
+        let number = beat.number;
+        return Err(format!("{number} is no place in a bar; 1 to 32 are"));
+    }
+    let mut pairs = beats.windows(2);
+    match pairs.find(|pair| pair[1].time_s <= pair[0].time_s) {
+        Some(pair) => {
+            let (later, earlier) = (pair[1].time_s, pair[0].time_s);
+            Err(format!(
+                "{later} s comes after {earlier} s; list them in order"
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beats_are_times_in_order_with_places_in_the_bar() {
+        let of = |beats: &[(f64, u8)]| {
+            let beat = |&(time_s, number): &(f64, u8)| Beat { time_s, number };
+            check_beats(&beats.iter().map(beat).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[(0.0, 3), (0.5, 1), (1.1, 2)]), Ok(()));
+        for (beats, word) in [
+            (&[][..], "0 of them"),
+            (&[(f64::NAN, 1)], "NaN"),
+            (&[(-1.0, 1)], "-1"),
+            (&[(1.0, 0)], "place in a bar"),
+            (&[(1.0, 1), (1.0, 2)], "in order"),
+        ] {
+            assert!(of(beats).unwrap_err().contains(word), "{beats:?}");
+        }
+    }
 
     #[test]
     fn audio_beyond_the_model_is_refused_before_any_work() {

@@ -5,26 +5,24 @@
 //! bounded by the window. Kept audio is put back, with the noise of the moment, after every step
 //! (RePaint, Lugmayr et al. 2022, arXiv:2201.09865).
 
-use crate::controls::{Grid, control_channels, control_map};
+use crate::acoustics::Encoded;
+use crate::conditioning::Conditioning;
+use crate::controls::Grid;
 use crate::error::{Error, Result};
-use crate::munet::{Condition, Conditions, Unet};
+use crate::munet::{Conditions, Unet};
 use crate::noise::{Noise, Purpose};
 use crate::request::{Mode, Request};
 use crate::scheduler::{History, Scheduler, SchedulerConfig, SchedulerKind};
 use mustool_audio::edit::{Curve, crop, crossfade, replace, with_num_frames};
 use mustool_audio::{Waveform, resample};
-use mustool_music::Plan;
+use mustool_music::{ChordEvent, Plan};
 use mustool_nn::{DType, host, tensor};
 use std::ops::Range;
 
-/// Cells of one window: 10.24 s, the length of a training clip.
-const WINDOW: usize = 128;
-/// Cells from window to window.
-const WINDOW_STEP: usize = 64;
-/// Cells repeated on either side of a loop, so that its ends see each other.
-const LOOP_MARGIN: usize = 16;
-/// The UNet halves the time axis twice.
-const CELL_MULTIPLE: usize = 4;
+/// Length of one window: a training clip.
+const WINDOW_S: f64 = 10.24;
+/// What is repeated on either side of a loop, so that its ends see each other.
+const LOOP_MARGIN_S: f64 = 1.28;
 /// Crossfade between kept and new audio, in seconds.
 const SPLICE_S: f64 = 0.04;
 
@@ -32,8 +30,7 @@ const SPLICE_S: f64 = 0.04;
 pub(crate) struct SamplerParts<'a> {
     pub(crate) unet: &'a Unet,
     pub(crate) scheduler: &'a SchedulerConfig,
-    /// Negative prompt, then prompt.
-    pub(crate) text: &'a Condition,
+    pub(crate) conditioning: &'a Conditioning<'a>,
     pub(crate) grid: &'a Grid,
     /// Rows and channels of the latent.
     pub(crate) latent: [usize; 2],
@@ -49,6 +46,8 @@ struct Kept {
     cells: Vec<bool>,
     /// The audio itself, mono, at the model's rate.
     waveform: Waveform,
+    /// How much louder it was made before it was encoded.
+    gain: f32,
 }
 
 /// Denoises any number of variations of one request.
@@ -68,13 +67,18 @@ impl<'a> Sampler<'a> {
         parts: SamplerParts<'a>,
         request: &Request,
         plan: &Plan,
-        encode: impl FnOnce(&Waveform) -> Result<Vec<f32>>,
+        encode: impl FnOnce(&Waveform) -> Result<Encoded>,
     ) -> Result<Self> {
-        let cell_s = parts.grid.frame_s * parts.grid.downscale as f64;
         let duration_s = target_duration_s(request);
-        let cells = ((duration_s / cell_s - 1e-6).ceil() as usize).next_multiple_of(CELL_MULTIPLE);
         let looped = matches!(&request.source, Some(source) if source.mode == Mode::Loop);
-        let margin = if looped { LOOP_MARGIN.min(cells) } else { 0 };
+        let (cells, margin) = if looped {
+            // A loop goes round after its own length, to the nearest cell.
+            let cells = parts.grid.cells(duration_s).max(1);
+            (cells, parts.grid.cells(LOOP_MARGIN_S).min(cells))
+        } else {
+            let cells = (duration_s / parts.grid.cell_s() - 1e-6).ceil() as usize;
+            (cells.next_multiple_of(parts.unet.time_multiple()), 0)
+        };
         let scheduler = Scheduler::new(parts.scheduler, parts.kind, parts.steps)?;
         let mut sampler = Self {
             scheduler,
@@ -87,7 +91,7 @@ impl<'a> Sampler<'a> {
         };
         sampler.windows = sampler.prepare_windows(plan)?;
         if let Some(source) = &request.source {
-            sampler.keep(&source.waveform, source.mode, cell_s, encode)?;
+            sampler.keep(&source.waveform, source.mode, encode)?;
         }
         Ok(sampler)
     }
@@ -102,34 +106,31 @@ impl<'a> Sampler<'a> {
 
     /// Projects the conditions once for every window.
     fn prepare_windows(&self, plan: &Plan) -> Result<Vec<(Range<usize>, Conditions)>> {
-        let (grid, rows) = (self.parts.grid, self.parts.latent[0]);
-        let row_len = rows * control_channels(grid);
-        let map = control_map(plan, self.cells, grid);
         let total = self.cells + 2 * self.margin;
-        let batch = if self.guided() { 2 } else { 1 };
-        let first_text = 2 - batch;
-        let text = Condition {
-            hidden_states: self.parts.text.hidden_states.narrow(0, first_text, batch)?,
-            bias: self.parts.text.bias.narrow(0, first_text, batch)?,
-        };
-        window_ranges(total)
+        let shifted = self.shifted_plan(plan);
+        let conditioning = self.parts.conditioning;
+        let map = conditioning.control_map(plan, self.cells);
+        let window = self.parts.grid.cells(WINDOW_S);
+        window_ranges(total, window)
             .into_iter()
             .map(|range| {
-                // The unconditional half has neither chords nor beats.
-                let mut values = vec![0f32; (batch - 1) * range.len() * row_len];
-                for cell in range.clone() {
-                    let cell = (cell + self.cells - self.margin) % self.cells;
-                    values.extend_from_slice(&map[cell * row_len..(cell + 1) * row_len]);
-                }
-                let shape = [batch, range.len(), rows, control_channels(grid)];
-                let control = tensor(values, &shape, DType::F32)?;
-                let conditions = self
-                    .parts
-                    .unet
-                    .prepare(std::slice::from_ref(&text), Some(&control))?;
+                let cells: Vec<usize> = range.clone().map(|cell| self.unwrapped(cell)).collect();
+                let control = map
+                    .as_deref()
+                    .map(|map| conditioning.control(map, &cells, self.guided()))
+                    .transpose()?;
+                let cell_s = self.parts.grid.cell_s();
+                let heard = shifted.crop(range.start as f64 * cell_s, range.end as f64 * cell_s);
+                let sets = conditioning.sets(&heard, self.guided())?;
+                let conditions = self.parts.unet.prepare(&sets, control.as_ref())?;
                 Ok((range, conditions))
             })
             .collect()
+    }
+
+    /// The cell of the piece that lies under a cell of the piece with its margins.
+    fn unwrapped(&self, cell: usize) -> usize {
+        (cell + self.cells - self.margin) % self.cells
     }
 
     /// Takes existing audio in and decides which cells of it stay.
@@ -137,10 +138,10 @@ impl<'a> Sampler<'a> {
         &mut self,
         waveform: &Waveform,
         mode: Mode,
-        cell_s: f64,
-        encode: impl FnOnce(&Waveform) -> Result<Vec<f32>>,
+        encode: impl FnOnce(&Waveform) -> Result<Encoded>,
     ) -> Result<()> {
-        let mut latents = encode(waveform)?;
+        let cell_s = self.parts.grid.cell_s();
+        let Encoded { mut latents, gain } = encode(waveform)?;
         latents.resize(self.cells * self.cell_len(), 0.0);
         let length_s = waveform.duration_s();
         let is_kept = |cell: usize| {
@@ -149,7 +150,7 @@ impl<'a> Sampler<'a> {
                 Mode::Vary { .. } => false,
                 Mode::Extend => end <= length_s,
                 Mode::Inpaint { start_s, end_s } => end <= start_s || start >= end_s,
-                Mode::Loop => end <= length_s - LOOP_MARGIN as f64 * cell_s,
+                Mode::Loop => end <= length_s - LOOP_MARGIN_S,
             }
         };
         let cells = (0..self.cells).map(is_kept).collect();
@@ -162,6 +163,7 @@ impl<'a> Sampler<'a> {
             latents,
             cells,
             waveform: waveform.to_mono(),
+            gain,
         });
         Ok(())
     }
@@ -184,6 +186,9 @@ impl<'a> Sampler<'a> {
                 Some(&t) => self.scheduler.add_noise(&kept.latents, &x, t),
                 None => kept.latents.clone(),
             };
+        }
+        if let Some(&t) = timesteps.get(self.first_step) {
+            self.restore(&mut x, Some(t), &source_noise);
         }
         let mut history = History::default();
         for (step, &t) in timesteps.iter().enumerate().skip(self.first_step) {
@@ -225,7 +230,7 @@ impl<'a> Sampler<'a> {
         let len = self.cell_len();
         (0..self.cells + 2 * self.margin)
             .flat_map(|cell| {
-                let cell = (cell + self.cells - self.margin) % self.cells;
+                let cell = self.unwrapped(cell);
                 x[cell * len..(cell + 1) * len].iter().copied()
             })
             .collect()
@@ -272,40 +277,43 @@ impl<'a> Sampler<'a> {
         Ok(sum)
     }
 
-    /// The plan as the decoded spectrogram has it: later by the margin of a loop.
+    /// The plan as the decoded spectrogram has it: later by the margin of a loop, with the end
+    /// before the beginning and the beginning after the end.
     pub(crate) fn shifted_plan(&self, plan: &Plan) -> Plan {
-        let mut shifted = plan.clone();
-        let margin_s = (self.margin * self.parts.grid.downscale) as f64 * self.parts.grid.frame_s;
-        if margin_s > 0.0 {
-            for event in &mut shifted.chords {
-                event.time_s += margin_s;
-            }
-            if let Some(last) = plan.chords.last() {
-                let wrapped = mustool_music::ChordEvent {
-                    time_s: 0.0,
-                    chord: last.chord,
-                };
-                shifted.chords.insert(0, wrapped);
-            }
+        if self.margin == 0 {
+            return plan.clone();
         }
-        shifted
+        let cell_s = self.parts.grid.cell_s();
+        rolled(
+            plan,
+            self.margin as f64 * cell_s,
+            self.cells as f64 * cell_s,
+        )
     }
 
     /// Cuts to length and sets kept audio back in place, with a short crossfade.
     pub(crate) fn finish(&self, waveform: Waveform, request: &Request) -> Result<Waveform> {
         let rate = waveform.sample_rate();
         let frames = |s: f64| (s * f64::from(rate)).round() as usize;
-        let margin_s = (self.margin * self.parts.grid.downscale) as f64 * self.parts.grid.frame_s;
         let wanted = frames(target_duration_s(request));
-        let start = frames(margin_s);
+        let start = frames(self.margin as f64 * self.parts.grid.cell_s());
         let fresh = with_num_frames(&crop(&waveform, start, waveform.num_frames())?, wanted)?;
         let (Some(kept), Some(source)) = (&self.kept, &request.source) else {
             return Ok(fresh);
         };
+        let fresh = with_gain(fresh, 1.0 / kept.gain)?;
         let original = resample::resample(&kept.waveform, rate)?;
         let overlap = frames(SPLICE_S);
         match source.mode {
-            Mode::Vary { .. } | Mode::Loop => Ok(fresh),
+            Mode::Vary { .. } => Ok(fresh),
+            Mode::Loop => {
+                // What would follow the end leads into the beginning.
+                let end = start + wanted;
+                let after = crop(&waveform, end, (end + overlap).min(waveform.num_frames()))?;
+                let after = with_gain(after, 1.0 / kept.gain)?;
+                let overlap = after.num_frames().min(wanted);
+                Ok(crossfade(&after, &fresh, overlap, Curve::EqualPower)?)
+            }
             Mode::Extend => {
                 let cut = original.num_frames().min(wanted);
                 let rest = crop(&fresh, cut.saturating_sub(overlap), wanted)?;
@@ -341,12 +349,64 @@ fn target_duration_s(request: &Request) -> f64 {
     }
 }
 
-/// Overlapping windows over `total` cells; one when they fit.
-fn window_ranges(total: usize) -> Vec<Range<usize>> {
-    let last = total.saturating_sub(WINDOW);
-    let mut starts: Vec<usize> = (0..last).step_by(WINDOW_STEP).collect();
+/// A plan that goes round: `period_s` long, `margin_s` later, and as much of it on either side.
+fn rolled(plan: &Plan, margin_s: f64, period_s: f64) -> Plan {
+    let total_s = period_s + 2.0 * margin_s;
+    let rounds = [-period_s, 0.0, period_s].map(|round| round + margin_s);
+    let inside = |time_s: f64| (0.0..total_s).contains(&time_s);
+    let mut rolled = plan.clone();
+    rolled.duration_s = total_s;
+    rolled.beats = rounds
+        .into_iter()
+        .flat_map(|later| {
+            plan.beats.iter().map(move |beat| mustool_music::Beat {
+                time_s: beat.time_s + later,
+                ..*beat
+            })
+        })
+        .filter(|beat| inside(beat.time_s))
+        .collect();
+    let events = rounds.into_iter().flat_map(|later| {
+        plan.chords.iter().map(move |event| ChordEvent {
+            time_s: event.time_s + later,
+            ..*event
+        })
+    });
+    let (before, within): (Vec<_>, Vec<_>) = events
+        .filter(|event| event.time_s < total_s)
+        .partition(|event| event.time_s < 0.0);
+    let sounding = before.last().map(|event| ChordEvent {
+        time_s: 0.0,
+        ..*event
+    });
+    let starts = within.first().is_some_and(|event| event.time_s == 0.0);
+    rolled.chords = sounding
+        .filter(|_| !starts)
+        .into_iter()
+        .chain(within)
+        .collect();
+    rolled
+}
+
+/// The same sound, louder or softer.
+fn with_gain(waveform: Waveform, gain: f32) -> Result<Waveform> {
+    if gain == 1.0 {
+        return Ok(waveform);
+    }
+    let samples = waveform.samples().iter().map(|s| s * gain).collect();
+    Ok(Waveform::new(
+        samples,
+        waveform.channels(),
+        waveform.sample_rate(),
+    )?)
+}
+
+/// Overlapping windows of `window` cells over `total`, half a window apart; one when they fit.
+fn window_ranges(total: usize, window: usize) -> Vec<Range<usize>> {
+    let last = total.saturating_sub(window);
+    let mut starts: Vec<usize> = (0..last).step_by(window.div_ceil(2)).collect();
     starts.push(last);
-    let range = |start: usize| start..total.min(start + WINDOW);
+    let range = |start: usize| start..total.min(start + window);
     starts.into_iter().map(range).collect()
 }
 
@@ -356,14 +416,36 @@ mod tests {
 
     #[test]
     fn windows_cover_every_cell() {
-        for total in [4, 127, 128, 129, 200, 256, 1000] {
-            let ranges = window_ranges(total);
-            assert_eq!(ranges[0].start, 0);
-            assert_eq!(ranges.last().unwrap().end, total);
-            for pair in ranges.windows(2) {
-                assert!(pair[1].start < pair[0].end, "{total}: a gap");
+        for window in [128, 256] {
+            for total in [4, 127, 128, 129, 200, 256, 1000] {
+                let ranges = window_ranges(total, window);
+                assert_eq!(ranges[0].start, 0);
+                assert_eq!(ranges.last().unwrap().end, total);
+                for pair in ranges.windows(2) {
+                    assert!(pair[1].start < pair[0].end, "{total}: a gap");
+                }
+                assert!(ranges.iter().all(|range| range.len() <= window));
             }
-            assert!(ranges.iter().all(|range| range.len() <= WINDOW));
         }
+    }
+
+    #[test]
+    fn a_rolled_plan_goes_round() {
+        let mut plan = Plan::steady(60.0, mustool_music::Meter::FOUR_FOUR, 8.0);
+        plan.chords = plan.chords_from_symbols("C@0 F@4").unwrap();
+        let rolled = rolled(&plan, 1.5, 8.0);
+        let chords: Vec<_> = rolled
+            .chords
+            .iter()
+            .map(|event| (event.time_s, event.chord.to_string()))
+            .collect();
+        let expected = [(0.0, "F"), (1.5, "C"), (5.5, "F"), (9.5, "C")];
+        assert_eq!(
+            chords,
+            expected.map(|(time_s, name)| (time_s, name.to_owned()))
+        );
+        let beats: Vec<_> = rolled.beats.iter().map(|b| (b.time_s, b.number)).collect();
+        assert_eq!(beats[..3], [(0.5, 4), (1.5, 1), (2.5, 2)]);
+        assert_eq!(beats.last().unwrap(), &(10.5, 2));
     }
 }

@@ -9,13 +9,17 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Which update takes a latent from one timestep to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum SchedulerKind {
     /// Ancestral sampling: adds noise at every step. Mustango's own.
+    #[serde(rename = "ddpm")]
     Ddpm,
     /// Deterministic (eta 0).
+    #[serde(rename = "ddim")]
     Ddim,
     /// Deterministic, second order: good music in fewer steps.
+    #[default]
+    #[serde(rename = "dpm++2m")]
     DpmSolver,
 }
 

@@ -9,7 +9,7 @@ use mustool_nn::{DType, Tensor, tensor};
 pub const MAX_TOKENS: usize = 4096;
 
 /// Added to the scores of hidden keys. Finite, so that a text without any token gives no NaN.
-const HIDDEN: f32 = -1e9;
+pub(crate) const HIDDEN: f32 = -1e9;
 
 /// Ids `[batch, tokens]` with their mask.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,28 +1,34 @@
 //! Convolutions over channels-last tensors; the weights keep PyTorch's shapes in checkpoints.
 
-use crate::cpu::{Real, by_dtype, map, with_slice};
+use crate::affine::{Affine, Product, Weight};
+use crate::cpu::{Real, by_dtype};
 use crate::error::Result;
+use crate::init::Init;
 use crate::weights::Weights;
 use candle_core::{DType, Tensor};
 use half::bf16;
+use mustool_kernels::cpu::backward::{
+    conv_transpose1d_input, conv_transpose1d_weight, conv1d_input, conv1d_weight, conv2d_input,
+    conv2d_weight,
+};
 use mustool_kernels::cpu::{
-    Conv1dShape, Conv2dShape, Epilogue, Packed, PackedTransposed, conv_transpose1d, conv1d, conv2d,
-    depthwise_conv1d,
+    Activation, Conv1dShape, Conv2dShape, Epilogue, Packed, PackedTransposed, conv_transpose1d,
+    conv1d, conv2d,
 };
 
-fn pack_conv(weights: &Weights, shape: &[usize], [columns, depth, taps]: [usize; 3]) -> Packed {
-    weights.packed("weight", shape, |values, dtype| match dtype {
-        DType::BF16 => Packed::conv::<bf16>(values, columns, depth, taps),
-        _ => Packed::conv::<f32>(values, columns, depth, taps),
+fn weight<P: Product>(product: P, shape: &[usize], weights: &Weights) -> Weight<P::Packed> {
+    let init = Init::fan_in(shape[1..].iter().product());
+    weights.weight("weight", shape, init, |values, dtype| match dtype {
+        DType::BF16 => product.pack::<bf16>(values),
+        _ => product.pack::<f32>(values),
     })
 }
 
 /// 2-D convolution over `[batch, height, width, channels]`.
 #[derive(Debug)]
 pub struct Conv2d {
-    weight: Packed,
-    bias: Vec<f32>,
-    out_channels: usize,
+    affine: Affine<Packed>,
+    channels: [usize; 2],
     kernel: usize,
     stride: usize,
     padding: [[usize; 2]; 2],
@@ -31,15 +37,24 @@ pub struct Conv2d {
 impl Conv2d {
     /// Keys `weight` `[out, in, kernel, kernel]` and `bias`; padding keeps the size at stride 1.
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize, weights: &Weights) -> Self {
-        let shape = [out_channels, in_channels, kernel, kernel];
+        let weight_shape = [out_channels, in_channels, kernel, kernel];
+        let pack = Call2d {
+            shape: Conv2dShape {
+                batch: 0,
+                input: [0; 2],
+                kernel: [kernel; 2],
+                stride: 1,
+                padding: [[0; 2]; 2],
+            },
+            channels: [in_channels, out_channels],
+        };
+        let init = Init::fan_in(in_channels * kernel * kernel);
         Self {
-            weight: pack_conv(
-                weights,
-                &shape,
-                [out_channels, in_channels, kernel * kernel],
-            ),
-            bias: weights.values("bias", &[out_channels]),
-            out_channels,
+            affine: Affine {
+                weight: weight(pack, &weight_shape, weights),
+                bias: Some(weights.plain("bias", &[out_channels], init)),
+            },
+            channels: [in_channels, out_channels],
             kernel,
             stride: 1,
             padding: [[kernel / 2; 2]; 2],
@@ -57,48 +72,103 @@ impl Conv2d {
 
     /// `x`: `[batch, height, width, in]` → `[batch, height', width', out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        by_dtype!(x, T => self.run::<T>(x, None))
+        self.run(x, None)
     }
 
     /// The convolution plus `residual`, which has the output's shape.
     pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        by_dtype!(x, T => self.run::<T>(x, Some(residual)))
+        self.run(x, Some(residual))
     }
 
-    fn run<T: Real>(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+    fn run(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         let (batch, height, width, _) = x.dims4()?;
-        let shape = Conv2dShape {
-            batch,
-            input: [height, width],
-            kernel: [self.kernel; 2],
-            stride: self.stride,
-            padding: self.padding,
+        let call = Call2d {
+            shape: Conv2dShape {
+                batch,
+                input: [height, width],
+                kernel: [self.kernel; 2],
+                stride: self.stride,
+                padding: self.padding,
+            },
+            channels: self.channels,
         };
-        let [out_height, out_width] = shape.output();
-        let dims = (batch, out_height, out_width, self.out_channels);
-        let product = |residual: Option<&[T]>| {
-            let epilogue = Epilogue {
-                bias: Some(&self.bias),
-                residual,
-                ..Epilogue::default()
-            };
-            map::<T>(x, dims, |x, y| {
-                conv2d(x, &shape, &self.weight, &epilogue, y)
-            })
-        };
-        match residual {
-            Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
-            None => product(None),
-        }
+        by_dtype!(x, T => self.affine.apply::<T, _>(x, call, Activation::Identity, residual))
+    }
+}
+
+/// One call of a 2-D convolution.
+#[derive(Debug, Clone, Copy)]
+struct Call2d {
+    shape: Conv2dShape,
+    channels: [usize; 2],
+}
+
+impl Product for Call2d {
+    const NAME: &'static str = "conv2d";
+    type Packed = Packed;
+
+    fn output_shape(&self, _: &Tensor) -> Vec<usize> {
+        let [height, width] = self.shape.output();
+        vec![self.shape.batch, height, width, self.channels[1]]
+    }
+
+    fn pack<T: Real>(&self, weight: &[f32]) -> Packed {
+        let [depth, columns] = self.channels;
+        let taps = self.shape.kernel[0] * self.shape.kernel[1];
+        Packed::conv::<T>(weight, columns, depth, taps)
+    }
+
+    fn forward<T: Real>(&self, x: &[T], weight: &Packed, epilogue: &Epilogue<T>, y: &mut [T]) {
+        conv2d(x, &self.shape, weight, epilogue, y);
+    }
+
+    fn input_gradient<T: Real>(&self, dy: &[T], weight: &[f32]) -> Vec<T> {
+        conv2d_input(dy, &self.shape, weight, self.channels)
+    }
+
+    fn weight_gradient<T: Real>(&self, x: &[T], dy: &[T]) -> Vec<f32> {
+        conv2d_weight(x, dy, &self.shape, self.channels)
+    }
+}
+
+/// One call of a 1-D convolution or of a transposed one.
+#[derive(Debug, Clone, Copy)]
+struct Call1d {
+    shape: Conv1dShape,
+    channels: [usize; 2],
+}
+
+impl Product for Call1d {
+    const NAME: &'static str = "conv1d";
+    type Packed = Packed;
+
+    fn output_shape(&self, _: &Tensor) -> Vec<usize> {
+        vec![self.shape.batch, self.shape.output(), self.channels[1]]
+    }
+
+    fn pack<T: Real>(&self, weight: &[f32]) -> Packed {
+        let [depth, columns] = self.channels;
+        Packed::conv::<T>(weight, columns, depth, self.shape.kernel)
+    }
+
+    fn forward<T: Real>(&self, x: &[T], weight: &Packed, epilogue: &Epilogue<T>, y: &mut [T]) {
+        conv1d(x, &self.shape, weight, epilogue, y);
+    }
+
+    fn input_gradient<T: Real>(&self, dy: &[T], weight: &[f32]) -> Vec<T> {
+        conv1d_input(dy, &self.shape, weight, self.channels)
+    }
+
+    fn weight_gradient<T: Real>(&self, x: &[T], dy: &[T]) -> Vec<f32> {
+        conv1d_weight(x, dy, &self.shape, self.channels)
     }
 }
 
 /// 1-D convolution over `[batch, time, channels]` that keeps the length.
 #[derive(Debug)]
 pub struct Conv1d {
-    weight: Packed,
-    bias: Option<Vec<f32>>,
-    out_channels: usize,
+    affine: Affine<Packed>,
+    channels: [usize; 2],
     kernel: usize,
     dilation: usize,
 }
@@ -112,11 +182,10 @@ impl Conv1d {
         dilation: usize,
         weights: &Weights,
     ) -> Self {
-        let bias = weights.values("bias", &[out_channels]);
-        Self {
-            bias: Some(bias),
-            ..Self::no_bias(in_channels, out_channels, kernel, dilation, weights)
-        }
+        let mut layer = Self::no_bias(in_channels, out_channels, kernel, dilation, weights);
+        let init = Init::fan_in(in_channels * kernel);
+        layer.affine.bias = Some(weights.plain("bias", &[out_channels], init));
+        layer
     }
 
     /// Key `weight` only.
@@ -127,12 +196,18 @@ impl Conv1d {
         dilation: usize,
         weights: &Weights,
     ) -> Self {
-        let shape = [out_channels, in_channels, kernel];
-        let weight = pack_conv(weights, &shape, shape);
+        let channels = [in_channels, out_channels];
+        let call = Call1d {
+            shape: conv1d_shape([0, 0], kernel, dilation),
+            channels,
+        };
+        let weight_shape = [out_channels, in_channels, kernel];
         Self {
-            weight,
-            bias: None,
-            out_channels,
+            affine: Affine {
+                weight: weight(call, &weight_shape, weights),
+                bias: None,
+            },
+            channels,
             kernel,
             dilation,
         }
@@ -140,48 +215,40 @@ impl Conv1d {
 
     /// `x`: `[batch, time, in]` → `[batch, time, out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        by_dtype!(x, T => self.run::<T>(x, None))
+        self.run(x, None)
     }
 
     /// The convolution plus `residual`, which has the output's shape.
     pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        by_dtype!(x, T => self.run::<T>(x, Some(residual)))
+        self.run(x, Some(residual))
     }
 
-    fn run<T: Real>(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+    fn run(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         let (batch, time, _) = x.dims3()?;
-        let shape = Conv1dShape {
-            batch,
-            time,
-            kernel: self.kernel,
-            stride: 1,
-            padding: self.dilation * (self.kernel - 1) / 2,
-            dilation: self.dilation,
+        let call = Call1d {
+            shape: conv1d_shape([batch, time], self.kernel, self.dilation),
+            channels: self.channels,
         };
-        let dims = (batch, shape.output(), self.out_channels);
-        let product = |residual: Option<&[T]>| {
-            let epilogue = Epilogue {
-                bias: self.bias.as_deref(),
-                residual,
-                ..Epilogue::default()
-            };
-            map::<T>(x, dims, |x, y| {
-                conv1d(x, &shape, &self.weight, &epilogue, y)
-            })
-        };
-        match residual {
-            Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
-            None => product(None),
-        }
+        by_dtype!(x, T => self.affine.apply::<T, _>(x, call, Activation::Identity, residual))
+    }
+}
+
+fn conv1d_shape([batch, time]: [usize; 2], kernel: usize, dilation: usize) -> Conv1dShape {
+    Conv1dShape {
+        batch,
+        time,
+        kernel,
+        stride: 1,
+        padding: dilation * (kernel - 1) / 2,
+        dilation,
     }
 }
 
 /// Transposed 1-D convolution: makes `[batch, time, in]` `stride` times longer.
 #[derive(Debug)]
 pub struct ConvTranspose1d {
-    weight: PackedTransposed,
-    bias: Vec<f32>,
-    out_channels: usize,
+    affine: Affine<PackedTransposed>,
+    channels: [usize; 2],
     kernel: usize,
     stride: usize,
 }
@@ -195,21 +262,19 @@ impl ConvTranspose1d {
         stride: usize,
         weights: &Weights,
     ) -> Self {
-        let values = weights.values("weight", &[in_channels, out_channels, kernel]);
-        let bias = weights.values("bias", &[out_channels]);
-        let (depth, columns) = if weights.is_listing() {
-            (0, 0)
-        } else {
-            (in_channels, out_channels)
-        };
-        let weight = match weights.dtype() {
-            DType::BF16 => PackedTransposed::new::<bf16>(&values, depth, columns, kernel, stride),
-            _ => PackedTransposed::new::<f32>(&values, depth, columns, kernel, stride),
-        };
+        let channels = [in_channels, out_channels];
+        let call = Transposed(Call1d {
+            shape: transposed_shape([0, 0], kernel, stride),
+            channels,
+        });
+        let weight_shape = [in_channels, out_channels, kernel];
+        let init = Init::fan_in(out_channels * kernel);
         Self {
-            weight,
-            bias,
-            out_channels,
+            affine: Affine {
+                weight: weight(call, &weight_shape, weights),
+                bias: Some(weights.plain("bias", &[out_channels], init)),
+            },
+            channels,
             kernel,
             stride,
         }
@@ -217,45 +282,69 @@ impl ConvTranspose1d {
 
     /// `x`: `[batch, time, in]` → `[batch, (time − 1)·stride + kernel − 2·padding, out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        by_dtype!(x, T => {
-            let (batch, time, _) = x.dims3()?;
-            let padding = (self.kernel - self.stride) / 2;
-            let shape = Conv1dShape {
-                batch, time, kernel: self.kernel, stride: self.stride, padding, dilation: 1,
-            };
-            let out_time = (time - 1) * self.stride + self.kernel - 2 * padding;
-            map::<T>(x, (batch, out_time, self.out_channels), |x, y| {
-                conv_transpose1d(x, &shape, &self.weight, Some(&self.bias), y);
-            })
-        })
+        let (batch, time, _) = x.dims3()?;
+        let call = Transposed(Call1d {
+            shape: transposed_shape([batch, time], self.kernel, self.stride),
+            channels: self.channels,
+        });
+        by_dtype!(x, T => self.affine.apply::<T, _>(x, call, Activation::Identity, None))
     }
 }
 
-/// Depthwise 1-D convolution over `[batch, time, channels]` that keeps the length.
-#[derive(Debug)]
-pub struct DepthwiseConv1d {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
+fn transposed_shape([batch, time]: [usize; 2], kernel: usize, stride: usize) -> Conv1dShape {
+    Conv1dShape {
+        batch,
+        time,
+        kernel,
+        stride,
+        padding: (kernel - stride) / 2,
+        dilation: 1,
+    }
 }
 
-impl DepthwiseConv1d {
-    /// Keys `weight` `[channels, 1, kernel]` and `bias`; `kernel` is odd.
-    pub fn new(channels: usize, kernel: usize, weights: &Weights) -> Self {
-        let values = weights.values("weight", &[channels, 1, kernel]);
-        let weight = (0..values.len())
-            .map(|i| values[(i % channels) * kernel + i / channels])
-            .collect();
-        Self {
-            weight,
-            bias: weights.values("bias", &[channels]),
-        }
+/// One call of a transposed convolution.
+#[derive(Debug, Clone, Copy)]
+struct Transposed(Call1d);
+
+impl Product for Transposed {
+    const NAME: &'static str = "conv_transpose1d";
+    type Packed = PackedTransposed;
+
+    fn output_shape(&self, _: &Tensor) -> Vec<usize> {
+        let Conv1dShape {
+            batch,
+            time,
+            kernel,
+            stride,
+            padding,
+            ..
+        } = self.0.shape;
+        let out_time = (time - 1) * stride + kernel - 2 * padding;
+        vec![batch, out_time, self.0.channels[1]]
     }
 
-    /// `x`: `[batch, time, channels]` → the same shape.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (_, time, _) = x.dims3()?;
-        by_dtype!(x, T => map::<T>(x, x.dims(), |x, y| {
-            depthwise_conv1d(x, time, &self.weight, &self.bias, y);
-        }))
+    fn pack<T: Real>(&self, weight: &[f32]) -> PackedTransposed {
+        let [depth, columns] = self.0.channels;
+        let Conv1dShape { kernel, stride, .. } = self.0.shape;
+        PackedTransposed::new::<T>(weight, depth, columns, kernel, stride)
+    }
+
+    /// There is no residual and no activation.
+    fn forward<T: Real>(
+        &self,
+        x: &[T],
+        weight: &PackedTransposed,
+        epilogue: &Epilogue<T>,
+        y: &mut [T],
+    ) {
+        conv_transpose1d(x, &self.0.shape, weight, epilogue.bias, y);
+    }
+
+    fn input_gradient<T: Real>(&self, dy: &[T], weight: &[f32]) -> Vec<T> {
+        conv_transpose1d_input(dy, &self.0.shape, weight, self.0.channels)
+    }
+
+    fn weight_gradient<T: Real>(&self, x: &[T], dy: &[T]) -> Vec<f32> {
+        conv_transpose1d_weight(x, dy, &self.0.shape, self.0.channels)
     }
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// The keys of a checkpoint are not those of the network.
     #[error("the checkpoint does not fit the network:\n{0}")]
     Keys(KeyProblems),
+    /// A gradient was asked of a layer that keeps its weights packed for inference.
+    #[error("no gradient passes through weights loaded for inference; load them as variables")]
+    Frozen,
     /// A configuration has a value that no network can have.
     #[error("bad configuration: {0}")]
     Config(String),

@@ -1,28 +1,34 @@
 //! Fully connected layers.
 
-use crate::cpu::{Real, by_dtype, map, with_slice};
+use crate::affine::{Affine, Product};
+use crate::cpu::{Real, by_dtype};
 use crate::error::Result;
+use crate::init::Init;
 use crate::weights::Weights;
 use candle_core::{DType, Tensor};
 use half::bf16;
+use mustool_kernels::cpu::backward::{linear_input, linear_weight};
 use mustool_kernels::cpu::{Activation, Epilogue, Packed, linear};
 
 /// `y = x · weightᵀ + bias` over the last axis.
 #[derive(Debug)]
 pub struct Linear {
-    weight: Packed,
-    bias: Option<Vec<f32>>,
-    out_dim: usize,
+    affine: Affine<Packed>,
+    dims: Dims,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Dims {
+    input: usize,
+    output: usize,
 }
 
 impl Linear {
     /// Keys `weight` `[out_dim, in_dim]` and `bias` `[out_dim]`.
     pub fn new(in_dim: usize, out_dim: usize, weights: &Weights) -> Self {
-        let bias = weights.values("bias", &[out_dim]);
-        Self {
-            bias: Some(bias),
-            ..Self::no_bias(in_dim, out_dim, weights)
-        }
+        let mut layer = Self::no_bias(in_dim, out_dim, weights);
+        layer.affine.bias = Some(weights.plain("bias", &[out_dim], Init::fan_in(in_dim)));
+        layer
     }
 
     /// Key `weight` `[out_dim, in_dim]` only.
@@ -32,14 +38,18 @@ impl Linear {
 
     /// A bare weight of any name, `[out_dim, in_dim]`.
     pub fn named(in_dim: usize, out_dim: usize, name: &str, weights: &Weights) -> Self {
-        let weight = weights.packed(name, &[out_dim, in_dim], |values, dtype| match dtype {
-            DType::BF16 => Packed::linear::<bf16>(values, out_dim, in_dim),
-            _ => Packed::linear::<f32>(values, out_dim, in_dim),
+        let dims = Dims {
+            input: in_dim,
+            output: out_dim,
+        };
+        let (shape, init) = ([out_dim, in_dim], Init::fan_in(in_dim));
+        let weight = weights.weight(name, &shape, init, |values, dtype| match dtype {
+            DType::BF16 => dims.pack::<bf16>(values),
+            _ => dims.pack::<f32>(values),
         });
         Self {
-            weight,
-            bias: None,
-            out_dim,
+            affine: Affine { weight, bias: None },
+            dims,
         }
     }
 
@@ -55,30 +65,35 @@ impl Linear {
         activation: Activation,
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
-        by_dtype!(x, T => self.run::<T>(x, activation, residual))
+        by_dtype!(x, T => self.affine.apply::<T, _>(x, self.dims, activation, residual))
     }
+}
 
-    fn run<T: Real>(
-        &self,
-        x: &Tensor,
-        activation: Activation,
-        residual: Option<&Tensor>,
-    ) -> Result<Tensor> {
+impl Product for Dims {
+    const NAME: &'static str = "linear";
+    type Packed = Packed;
+
+    fn output_shape(&self, x: &Tensor) -> Vec<usize> {
         let mut shape = x.dims().to_vec();
         if let Some(last) = shape.last_mut() {
-            *last = self.out_dim;
+            *last = self.output;
         }
-        let product = |residual: Option<&[T]>| {
-            let epilogue = Epilogue {
-                bias: self.bias.as_deref(),
-                activation,
-                residual,
-            };
-            map::<T>(x, shape, |x, y| linear(x, &self.weight, &epilogue, y))
-        };
-        match residual {
-            Some(residual) => with_slice::<T, _>(residual, |r| product(Some(r)))?,
-            None => product(None),
-        }
+        shape
+    }
+
+    fn pack<T: Real>(&self, weight: &[f32]) -> Packed {
+        Packed::linear::<T>(weight, self.output, self.input)
+    }
+
+    fn forward<T: Real>(&self, x: &[T], weight: &Packed, epilogue: &Epilogue<T>, y: &mut [T]) {
+        linear(x, weight, epilogue, y);
+    }
+
+    fn input_gradient<T: Real>(&self, dy: &[T], weight: &[f32]) -> Vec<T> {
+        linear_input(dy, weight, self.input, self.output)
+    }
+
+    fn weight_gradient<T: Real>(&self, x: &[T], dy: &[T]) -> Vec<f32> {
+        linear_weight(x, dy, self.input, self.output)
     }
 }

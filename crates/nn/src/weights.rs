@@ -1,9 +1,12 @@
 //! A cursor over a checkpoint that accounts for every key.
 
+use crate::affine::Weight;
 use crate::error::{Error, KeyProblems, Result};
+use crate::init::Init;
+use crate::parameter::{Parameter, Plain};
 use crate::source::Source;
+use crate::variables::Variables;
 use candle_core::DType;
-use mustool_kernels::cpu::Packed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +25,9 @@ pub struct Weights {
 #[derive(Debug)]
 struct Shared {
     source: Source,
+    /// Whether names and shapes are all that is wanted.
+    listing: bool,
+    variables: Option<Variables>,
     ledger: Mutex<Ledger>,
 }
 
@@ -30,13 +36,36 @@ struct Ledger {
     taken: BTreeMap<String, Vec<usize>>,
     ignored: BTreeSet<String>,
     problems: KeyProblems,
+    /// The first tensor that could not be read.
+    failure: Option<Error>,
 }
 
 impl Weights {
     /// A cursor at the root. `dtype` is that of the activations: `F32` or `BF16`.
     pub fn new(source: Source, dtype: DType) -> Self {
+        let listing = source.is_listing();
+        Self::root(source, listing, None, dtype)
+    }
+
+    /// A cursor that compares names and shapes and reads no numbers: a network that is built with it
+    /// takes no memory, and [`Weights::finish`] tells whether it could be loaded.
+    pub fn accounting(source: Source) -> Self {
+        Self::root(source, true, None, DType::F32)
+    }
+
+    /// A cursor for a network that is trained: every weight becomes a parameter of `variables`, of
+    /// the value that it has there already or else in `source`. Masters are `f32`, activations
+    /// `dtype`.
+    pub fn trainable(source: Source, variables: &Variables, dtype: DType) -> Self {
+        let listing = source.is_listing();
+        Self::root(source, listing, Some(variables.clone()), dtype)
+    }
+
+    fn root(source: Source, listing: bool, variables: Option<Variables>, dtype: DType) -> Self {
         let shared = Shared {
             source,
+            listing,
+            variables,
             ledger: Mutex::default(),
         };
         Self {
@@ -82,8 +111,14 @@ impl Weights {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The values of a tensor, widened to `f32`; empty when the source is a listing.
+    /// The values of a tensor that is never trained, widened to `f32`; empty where only names and
+    /// shapes are wanted.
     pub fn values(&self, name: &str, shape: &[usize]) -> Vec<f32> {
+        self.take(name, shape, Init::Zeros)
+    }
+
+    /// The same; a source of initial values fills it as `init` says.
+    fn take(&self, name: &str, shape: &[usize], init: Init) -> Vec<f32> {
         let name = self.full_name(name);
         let source = &self.shared.source;
         let mut ledger = self.ledger();
@@ -96,14 +131,36 @@ impl Weights {
                     .misshaped
                     .push((name, shape.to_vec(), found));
             }
+            Some(_) if self.is_listing() => {}
             Some(_) => {
                 drop(ledger);
-                if let Some(values) = source.values(&name, shape) {
-                    return values;
+                match source.values(&name, shape, init) {
+                    Ok(values) => return values,
+                    Err(error) => {
+                        self.ledger().failure.get_or_insert(error);
+                    }
                 }
             }
         }
+        if self.is_listing() {
+            return Vec::new();
+        }
         vec![0.0; shape.iter().product()]
+    }
+
+    /// The parameter of a name, when these weights are trained.
+    fn parameter(&self, name: &str, shape: &[usize], init: Init) -> Option<Parameter> {
+        let variables = self.shared.variables.as_ref()?;
+        let values = self.take(name, shape, init);
+        Some(variables.get_or_insert(&self.full_name(name), shape, || values))
+    }
+
+    /// A weight that is used as it lies.
+    pub(crate) fn plain(&self, name: &str, shape: &[usize], init: Init) -> Plain {
+        match self.parameter(name, shape, init) {
+            Some(parameter) => Plain::Trainable(parameter),
+            None => Plain::Fixed(self.take(name, shape, init).into()),
+        }
     }
 
     /// Whether the checkpoint has a key.
@@ -114,30 +171,36 @@ impl Weights {
             .is_some()
     }
 
-    /// Takes a weight and packs it; nothing is packed when the source is a listing.
-    pub(crate) fn packed(
+    /// A weight for products; `pack` gets its values.
+    pub(crate) fn weight<P>(
         &self,
         name: &str,
         shape: &[usize],
-        pack: impl FnOnce(&[f32], DType) -> Packed,
-    ) -> Packed {
-        let values = self.values(name, shape);
-        if self.is_listing() {
-            return Packed::linear::<f32>(&[], 0, 0);
+        init: Init,
+        pack: impl FnOnce(&[f32], DType) -> P,
+    ) -> Weight<P> {
+        match self.parameter(name, shape, init) {
+            Some(parameter) => Weight::Trainable(parameter),
+            None => {
+                let values = self.take(name, shape, init);
+                if self.is_listing() {
+                    return Weight::Listed;
+                }
+                Weight::Packed(pack(&values, self.dtype))
+            }
         }
-        pack(&values, self.dtype)
     }
 
     /// Whether only names and shapes are wanted.
     pub fn is_listing(&self) -> bool {
-        self.shared.source.is_listing()
+        self.shared.listing
     }
 
     /// Declares a key that is known and not used, with its shape for listings.
     pub fn ignore(&self, name: &str, shape: &[usize]) {
         let name = self.full_name(name);
         let mut ledger = self.ledger();
-        if self.is_listing() {
+        if self.shared.source.is_listing() {
             ledger.taken.insert(name, shape.to_vec());
         } else {
             ledger.ignored.insert(name);
@@ -149,9 +212,13 @@ impl Weights {
         self.ledger().taken.clone()
     }
 
-    /// Fails, naming every key, unless the checkpoint and the network agree exactly.
+    /// Fails, naming every key, unless the checkpoint and the network agree exactly, and with the
+    /// first error of reading.
     pub fn finish(&self) -> Result<()> {
-        let ledger = self.ledger();
+        let mut ledger = self.ledger();
+        if let Some(failure) = ledger.failure.take() {
+            return Err(failure);
+        }
         let mut problems = ledger.problems.clone();
         problems.unexpected = self
             .shared
@@ -203,6 +270,18 @@ mod tests {
             problems.misshaped,
             [("a.weight".to_owned(), vec![3, 2], vec![2, 3])]
         );
+        assert_eq!(problems.unexpected, ["a.bias", "buffer"]);
+    }
+
+    #[test]
+    fn accounting_finds_the_same_problems_without_the_numbers() {
+        let weights = Weights::accounting(checkpoint());
+        assert!(weights.pp("a").values("weight", &[2, 3]).is_empty());
+        weights.pp("b").values("weight", &[4]);
+        let Err(Error::Keys(problems)) = weights.finish() else {
+            panic!("accepted")
+        };
+        assert_eq!(problems.missing, [("b.weight".to_owned(), vec![4])]);
         assert_eq!(problems.unexpected, ["a.bias", "buffer"]);
     }
 

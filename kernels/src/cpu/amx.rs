@@ -49,15 +49,17 @@ fn request_permission() -> bool {
 
 /// Where the left operand of a product lies.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows {
+pub(crate) struct Rows<'a> {
     /// First 16 rows.
-    pub(crate) upper: *const u8,
-    /// Next 16 rows; equal to `upper` when the block has only 16.
-    pub(crate) lower: *const u8,
+    pub(crate) upper: *const u16,
+    /// Next 16 rows; `None` when the block has only 16.
+    pub(crate) lower: Option<*const u16>,
     /// Bytes from one row to the next.
     pub(crate) stride: usize,
-    /// Bytes from one 32-deep slice to the next.
-    pub(crate) step: usize,
+    /// Where each 32-deep slice begins, in bytes from the row.
+    pub(crate) steps: &'a [u32],
+    /// What to fetch into the second-level cache on the way: 256 bytes a slice from here.
+    pub(crate) ahead: Option<*const u16>,
 }
 
 /// This thread's tile registers: 0 to 3 hold sums, 4 and 5 rows, 6 and 7 columns.
@@ -121,62 +123,75 @@ impl Tiles {
         }
     }
 
-    /// Adds `steps` 32-deep products of the rows with the panel at `b` (two tiles a step).
+    /// Adds the products of the rows' slices with the panel at `b` (two tiles a slice).
     ///
     /// # Safety
-    /// `rows` and `b` are readable for `steps` steps; with one row block (`pair` false) only the
-    /// upper one is read and only the upper sums change.
-    pub(crate) unsafe fn multiply(&self, rows: Rows, pair: bool, b: *const u8, steps: usize) {
-        if steps == 0 {
+    /// Every slice of every row is readable, and two tiles of `b` for each slice. Without lower
+    /// rows only the upper sums change.
+    pub(crate) unsafe fn multiply(&self, rows: Rows, b: *const u16) {
+        if rows.steps.is_empty() {
             return;
         }
         // SAFETY: reads only what the caller promises; writes only tile registers.
         unsafe {
-            if pair {
-                std::arch::asm!(
+            match rows.lower {
+                Some(lower) => std::arch::asm!(
                     "2:",
-                    "tileloadd tmm4, [{upper} + {stride}*1]",
+                    "mov {low:e}, dword ptr [{steps}]",
+                    "lea {up}, [{upper} + {low}]",
                     "tileloadd tmm6, [{b} + {b_stride}*1]",
+                    "tileloadd tmm4, [{up} + {stride}*1]",
+                    "add {low}, {lower}",
                     "tdpbf16ps tmm0, tmm4, tmm6",
+                    "prefetcht1 byte ptr [{ahead}]",
+                    "prefetcht1 byte ptr [{ahead} + 64]",
                     "tileloadd tmm7, [{b} + {b_stride}*1 + 1024]",
                     "tdpbf16ps tmm1, tmm4, tmm7",
-                    "tileloadd tmm5, [{lower} + {stride}*1]",
+                    "prefetcht1 byte ptr [{ahead} + 128]",
+                    "prefetcht1 byte ptr [{ahead} + 192]",
+                    "add {ahead}, {forward}",
+                    "tileloadd tmm5, [{low} + {stride}*1]",
                     "tdpbf16ps tmm2, tmm5, tmm6",
                     "tdpbf16ps tmm3, tmm5, tmm7",
-                    "add {upper}, {step}",
-                    "add {lower}, {step}",
+                    "add {steps}, 4",
                     "add {b}, 2048",
-                    "dec {steps}",
+                    "dec {count}",
                     "jnz 2b",
-                    upper = inout(reg) rows.upper => _,
-                    lower = inout(reg) rows.lower => _,
+                    low = out(reg) _,
+                    up = out(reg) _,
+                    upper = in(reg) rows.upper,
+                    lower = in(reg) lower,
+                    steps = inout(reg) rows.steps.as_ptr() => _,
+                    count = inout(reg) rows.steps.len() => _,
                     b = inout(reg) b => _,
-                    steps = inout(reg) steps => _,
+                    ahead = inout(reg) rows.ahead.unwrap_or(b) => _,
+                    forward = in(reg) if rows.ahead.is_some() { 256usize } else { 0 },
                     stride = in(reg) rows.stride,
-                    step = in(reg) rows.step,
                     b_stride = in(reg) 64usize,
                     options(nostack, readonly)
-                );
-            } else {
-                std::arch::asm!(
+                ),
+                None => std::arch::asm!(
                     "2:",
-                    "tileloadd tmm4, [{upper} + {stride}*1]",
+                    "mov {up:e}, dword ptr [{steps}]",
+                    "add {up}, {upper}",
                     "tileloadd tmm6, [{b} + {b_stride}*1]",
+                    "tileloadd tmm4, [{up} + {stride}*1]",
                     "tdpbf16ps tmm0, tmm4, tmm6",
                     "tileloadd tmm7, [{b} + {b_stride}*1 + 1024]",
                     "tdpbf16ps tmm1, tmm4, tmm7",
-                    "add {upper}, {step}",
+                    "add {steps}, 4",
                     "add {b}, 2048",
-                    "dec {steps}",
+                    "dec {count}",
                     "jnz 2b",
-                    upper = inout(reg) rows.upper => _,
+                    up = out(reg) _,
+                    upper = in(reg) rows.upper,
+                    steps = inout(reg) rows.steps.as_ptr() => _,
+                    count = inout(reg) rows.steps.len() => _,
                     b = inout(reg) b => _,
-                    steps = inout(reg) steps => _,
                     stride = in(reg) rows.stride,
-                    step = in(reg) rows.step,
                     b_stride = in(reg) 64usize,
                     options(nostack, readonly)
-                );
+                ),
             }
         }
     }
@@ -216,6 +231,6 @@ impl Tiles {
         unreachable!("the level is never Amx on this processor")
     }
     pub(crate) unsafe fn load(&self, _: Option<*const f32>, _: usize) {}
-    pub(crate) unsafe fn multiply(&self, _: Rows, _: bool, _: *const u8, _: usize) {}
+    pub(crate) unsafe fn multiply(&self, _: Rows, _: *const u16) {}
     pub(crate) unsafe fn store(&self, _: *mut f32, _: usize) {}
 }

@@ -1,9 +1,11 @@
 //! Convolutions in channels-last layout, as products with gathered rows.
 
-use super::Level;
 use super::element::Element;
-use super::matmul::{Epilogue, Left, OutputRows, RowIndex, product};
-use super::pack::{Data, Packed, PackedTransposed};
+use super::epilogue::OutputRows;
+use super::grid::Grid;
+use super::matmul::Epilogue;
+use super::pack::{Packed, PackedTransposed};
+use super::product::product;
 
 /// Geometry of a 2-D convolution over `[batch, height, width, channels]`.
 #[derive(Debug, Clone, Copy)]
@@ -55,12 +57,6 @@ impl Conv1dShape {
     }
 }
 
-/// The two spatial axes of any convolution, with a dilation for the 1-D ones.
-struct Grid {
-    shape: Conv2dShape,
-    dilation: usize,
-}
-
 /// 2-D convolution (cross-correlation, as in PyTorch): output `[batch, height', width', columns]`.
 ///
 /// # Panics
@@ -72,16 +68,16 @@ pub fn conv2d<T: Element>(
     epilogue: &Epilogue<T>,
     output: &mut [T],
 ) {
-    convolve(
-        x,
-        &Grid {
-            shape: *shape,
-            dilation: 1,
-        },
-        weight,
-        epilogue,
-        output,
-    );
+    let grid = Grid {
+        batch: shape.batch,
+        input: shape.input,
+        output: shape.output(),
+        kernel: shape.kernel,
+        stride: shape.stride,
+        dilation: 1,
+        origin: shape.padding.map(|[before, _]| -(before as isize)),
+    };
+    convolve(x, &grid, weight, epilogue, output);
 }
 
 /// 1-D convolution: `x` is `[batch, time, depth]`, output `[batch, time', columns]`.
@@ -95,23 +91,16 @@ pub fn conv1d<T: Element>(
     epilogue: &Epilogue<T>,
     output: &mut [T],
 ) {
-    let Conv1dShape {
-        batch,
-        time,
-        kernel,
-        stride,
-        padding,
-        dilation,
-    } = *shape;
-    // One row of pixels: the height axis is trivial, whatever the stride.
-    let shape = Conv2dShape {
-        batch,
-        input: [1, time],
-        kernel: [1, kernel],
-        stride,
-        padding: [[0, 0], [padding; 2]],
+    let grid = Grid {
+        batch: shape.batch,
+        input: [1, shape.time],
+        output: [1, shape.output()],
+        kernel: [1, shape.kernel],
+        stride: shape.stride,
+        dilation: shape.dilation,
+        origin: [0, -(shape.padding as isize)],
     };
-    convolve(x, &Grid { shape, dilation }, weight, epilogue, output);
+    convolve(x, &grid, weight, epilogue, output);
 }
 
 fn convolve<T: Element>(
@@ -121,156 +110,26 @@ fn convolve<T: Element>(
     epilogue: &Epilogue<T>,
     output: &mut [T],
 ) {
-    let Conv2dShape {
-        batch,
-        input: [height, width],
-        kernel,
-        stride,
-        padding,
-    } = grid.shape;
-    let depth = weight.depth;
+    let pixels = grid.batch * grid.input[0] * grid.input[1];
+    assert_eq!(x.len(), pixels * weight.depth, "x has another size");
     assert_eq!(
-        x.len(),
-        batch * height * width * depth,
-        "x has another size"
-    );
-    assert_eq!(
-        kernel[0] * kernel[1],
+        grid.kernel[0] * grid.kernel[1],
         weight.taps,
         "the kernel has another size"
     );
-    let [out_height, out_width] = grid.output();
-    let rows = batch * out_height * out_width;
     assert_eq!(
         output.len(),
-        rows * weight.columns,
+        grid.outputs() * weight.columns,
         "output has another size"
     );
     let rows_out = OutputRows {
         offset: 0,
         stride: weight.columns,
     };
-    if weight.taps == 1 && stride == 1 && padding == [[0; 2]; 2] {
-        let left = Left {
-            data: x,
-            rows,
-            index: RowIndex::Dense,
-        };
-        return product(&left, weight, epilogue, output, rows_out);
-    }
-    let tiled = matches!(weight.data, Data::Tiles(_)) && Level::get() == Level::Amx;
-    if tiled && out_width.is_multiple_of(16) {
-        // Evenly spaced rows are read in place from a padded copy.
-        let padded_size = [
-            height + padding[0][0] + padding[0][1],
-            width + padding[1][0] + padding[1][1],
-        ];
-        let padded = pad(x, &grid.shape, depth, padded_size);
-        let starts: Vec<u32> = (0..batch * out_height)
-            .map(|i| {
-                let (sample, y) = (i / out_height, i % out_height);
-                ((sample * padded_size[0] + y * stride) * padded_size[1]) as u32
-            })
-            .collect();
-        let tap_offsets: Vec<u32> = (0..weight.taps)
-            .map(|tap| {
-                let (dy, dx) = (tap / kernel[1], tap % kernel[1]);
-                (dy * padded_size[1] + dx * grid.dilation) as u32
-            })
-            .collect();
-        let index = RowIndex::Runs {
-            starts: &starts,
-            run: out_width,
-            stride,
-            tap_offsets: &tap_offsets,
-        };
-        return product(
-            &Left {
-                data: &padded,
-                rows,
-                index,
-            },
-            weight,
-            epilogue,
-            output,
-            rows_out,
-        );
-    }
-    let table = row_table(grid, [out_height, out_width]);
-    let left = Left {
-        data: x,
-        rows,
-        index: RowIndex::Table(&table),
-    };
-    product(&left, weight, epilogue, output, rows_out);
-}
-
-impl Grid {
-    fn output(&self) -> [usize; 2] {
-        let [height, _] = self.shape.output();
-        let reach = self.dilation * (self.shape.kernel[1] - 1) + 1;
-        let padded = self.shape.input[1] + self.shape.padding[1][0] + self.shape.padding[1][1];
-        let width = (padded + self.shape.stride).saturating_sub(reach) / self.shape.stride;
-        [
-            if self.shape.input[0] == 1 && self.shape.kernel[0] == 1 {
-                1
-            } else {
-                height
-            },
-            width,
-        ]
-    }
-}
-
-/// Input pixel of every output position and tap; `u32::MAX` outside the input.
-fn row_table(grid: &Grid, [out_height, out_width]: [usize; 2]) -> Vec<u32> {
-    let Conv2dShape {
-        batch,
-        input: [height, width],
-        kernel,
-        stride,
-        padding,
-    } = grid.shape;
-    let mut table = Vec::with_capacity(batch * out_height * out_width * kernel[0] * kernel[1]);
-    let inside = |position: usize, before: usize, len: usize| {
-        position.checked_sub(before).filter(|&p| p < len)
-    };
-    for sample in 0..batch {
-        for y in 0..out_height {
-            for x in 0..out_width {
-                for dy in 0..kernel[0] {
-                    let row = inside(y * stride + dy, padding[0][0], height);
-                    for dx in 0..kernel[1] {
-                        let column = inside(x * stride + dx * grid.dilation, padding[1][0], width);
-                        table.push(match (row, column) {
-                            (Some(row), Some(column)) => {
-                                ((sample * height + row) * width + column) as u32
-                            }
-                            _ => u32::MAX,
-                        });
-                    }
-                }
-            }
-        }
-    }
-    table
-}
-
-/// A copy of `x` with its zeros around it.
-fn pad<T: Element>(x: &[T], shape: &Conv2dShape, depth: usize, size: [usize; 2]) -> Vec<T> {
-    let Conv2dShape {
-        batch,
-        input: [height, width],
-        padding,
-        ..
-    } = *shape;
-    let mut padded = vec![T::default(); batch * size[0] * size[1] * depth];
-    for (i, row) in x.chunks_exact((width * depth).max(1)).enumerate() {
-        let (sample, y) = (i / height, i % height);
-        let at = ((sample * size[0] + y + padding[0][0]) * size[1] + padding[1][0]) * depth;
-        padded[at..at + row.len()].copy_from_slice(row);
-    }
-    padded
+    let pointwise = weight.taps == 1 && grid.output == grid.input && grid.origin == [0, 0];
+    let rows = Grid::rows(pixels);
+    let grid = if pointwise { &rows } else { grid };
+    product(x, grid, weight, epilogue, output, rows_out);
 }
 
 /// Transposed 1-D convolution: output `[batch, (time − 1) · stride + kernel − 2 · padding, columns]`.
@@ -323,25 +182,22 @@ pub fn conv_transpose1d<T: Element>(
                 continue;
             }
             let rows = (out_time - first).div_ceil(stride);
-            let table: Vec<u32> = (0..rows)
-                .flat_map(|m| {
-                    let newest = (first + m * stride + padding - phase) / stride;
-                    (0..weight.taps).map(move |tap| match newest.checked_sub(tap) {
-                        Some(s) if s < time => s as u32,
-                        _ => u32::MAX,
-                    })
-                })
-                .collect();
-            let left = Left {
-                data: x,
-                rows,
-                index: RowIndex::Table(&table),
+            // The newest input of output `first`; each later output of the phase is one on.
+            let newest = (first + padding - phase) / stride;
+            let grid = Grid {
+                batch: 1,
+                input: [1, time],
+                output: [1, rows],
+                kernel: [1, weight.taps],
+                stride: 1,
+                dilation: 1,
+                origin: [0, newest as isize + 1 - weight.taps as isize],
             };
             let rows_out = OutputRows {
                 offset: first * columns,
                 stride: stride * columns,
             };
-            product(&left, weight, &epilogue, output, rows_out);
+            product(x, &grid, weight, &epilogue, output, rows_out);
         }
     }
 }

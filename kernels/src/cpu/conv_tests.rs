@@ -11,11 +11,8 @@ fn reference(
     depth: usize,
 ) -> Vec<f32> {
     let columns = weight.len() / (depth * s.kernel[0] * s.kernel[1]);
-    let [height, width] = (Grid {
-        shape: *s,
-        dilation,
-    })
-    .output();
+    let [height, mut width] = s.output();
+    width -= (dilation - 1) * (s.kernel[1] - 1);
     let mut y = Vec::new();
     for b in 0..s.batch {
         for oy in 0..height {

@@ -16,6 +16,8 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
     fn to_f32(self) -> f32;
     /// Rounds to nearest, ties to even; NaN stays NaN.
     fn from_f32(value: f32) -> Self;
+    /// The bits of the nearest `bf16`.
+    fn to_bf16_bits(self) -> u16;
 }
 
 impl Element for f32 {
@@ -28,6 +30,10 @@ impl Element for f32 {
     fn from_f32(value: f32) -> Self {
         value
     }
+    #[inline(always)]
+    fn to_bf16_bits(self) -> u16 {
+        round_bf16(self)
+    }
 }
 
 impl Element for bf16 {
@@ -39,6 +45,10 @@ impl Element for bf16 {
     #[inline(always)]
     fn from_f32(value: f32) -> Self {
         bf16::from_bits(round_bf16(value))
+    }
+    #[inline(always)]
+    fn to_bf16_bits(self) -> u16 {
+        self.to_bits()
     }
 }
 

@@ -1,36 +1,47 @@
-//! The innermost loops of the `f32` matrix product: one block of rows times one panel of columns.
+//! The innermost loops of the `f32` matrix product: a block of rows times a panel of columns.
 
 use super::Level;
 
 /// Rows in a block, at most, over all levels.
 pub(crate) const MAX_ROWS: usize = 14;
-/// Columns in a panel of packed `f32` weights, at every level.
+/// Columns in a panel of packed weights, at every level.
 pub(crate) const PANEL: usize = 32;
 
-/// Where the rows of one tap begin.
-pub(crate) type RowPointers = [*const f32; MAX_ROWS];
+/// The operands of one block.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    /// First row at offset 0; row `i` lies `i · stride` floats further.
+    pub(crate) rows: *const f32,
+    /// Floats from row to row.
+    pub(crate) stride: usize,
+    /// Number of rows, 1 to [`MAX_ROWS`].
+    pub(crate) count: usize,
+    /// Where each tap's `depth` floats begin, in floats from the row.
+    pub(crate) taps: &'a [u32],
+    /// Floats of each tap.
+    pub(crate) depth: usize,
+    /// The panel: `taps · depth` rows of [`PANEL`] columns.
+    pub(crate) panel: *const f32,
+    /// Sums, `ldc` floats from row to row.
+    pub(crate) c: *mut f32,
+    pub(crate) ldc: usize,
+    /// Whether the products are added to what `c` holds, or replace it.
+    pub(crate) add: bool,
+}
 
-/// Adds products to a block: for each row `i < rows`,
-/// `c[i·ldc + j] += Σ_tap Σ_k taps[tap][i][k] · b[(tap·depth + k)·PANEL + j]`.
+/// Computes a block:
+/// `c[i·ldc + j] (+)= Σ_tap Σ_k rows[i·stride + taps[tap] + k] · panel[(tap·depth + k)·PANEL + j]`.
 ///
 /// # Safety
-/// `taps[..][..rows]` each point to `depth` readable floats, `b` to `taps.len()·depth·PANEL`, and
-/// `c` to `rows` rows of [`PANEL`] writable floats, `ldc` apart; `1 ≤ rows ≤ MAX_ROWS`. The
-/// processor has the level that the kernel was chosen for.
-pub(crate) type RowsByPanel = unsafe fn(
-    taps: &[RowPointers],
-    rows: usize,
-    depth: usize,
-    b: *const f32,
-    c: *mut f32,
-    ldc: usize,
-);
+/// The pointers are readable (`c` writable) over these ranges, and the processor has the level
+/// that the kernel was chosen for.
+pub(crate) type Kernel = unsafe fn(&Block);
 
-/// The kernel of a level and the number of rows that it likes best.
-pub(crate) fn rows_by_panel() -> (RowsByPanel, usize) {
+/// The kernel of this level and the number of rows that it likes best.
+pub(crate) fn kernel() -> (Kernel, usize) {
     match Level::get() {
         #[cfg(target_arch = "x86_64")]
-        Level::Amx | Level::Avx512 => (avx512, 14),
+        Level::Amx | Level::Avx512 => (super::micro_avx512::multiply, 14),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => (avx2, 3),
         _ => (portable, 4),
@@ -40,95 +51,75 @@ pub(crate) fn rows_by_panel() -> (RowsByPanel, usize) {
 /// The definition, which the compiler vectorises as it can.
 ///
 /// # Safety
-/// See [`RowsByPanel`].
-unsafe fn portable(
-    taps: &[RowPointers],
-    rows: usize,
-    depth: usize,
-    b: *const f32,
-    c: *mut f32,
-    ldc: usize,
-) {
-    for i in 0..rows {
+/// See [`Kernel`].
+unsafe fn portable(block: &Block) {
+    for i in 0..block.count {
         // SAFETY: the caller gives PANEL floats at each row of `c`.
-        let out = unsafe { &mut *c.add(i * ldc).cast::<[f32; PANEL]>() };
-        let mut acc = [0f32; PANEL];
-        let mut panel = b.cast::<[f32; PANEL]>();
-        for tap in taps {
-            for k in 0..depth {
-                // SAFETY: `k < depth`, the length of each row; `b` has a panel row for each step.
-                let (value, weights) = unsafe { (*tap[i].add(k), &*panel) };
-                for (sum, &weight) in acc.iter_mut().zip(weights) {
+        let out = unsafe { &mut *block.c.add(i * block.ldc).cast::<[f32; PANEL]>() };
+        let mut sums = [0f32; PANEL];
+        let mut panel = block.panel.cast::<[f32; PANEL]>();
+        for &tap in block.taps {
+            for k in 0..block.depth {
+                // SAFETY: `k < depth`, the length of each row; the panel has a row for each step.
+                let (value, weights) = unsafe {
+                    let row = block.rows.add(i * block.stride + tap as usize);
+                    (*row.add(k), &*panel)
+                };
+                for (sum, &weight) in sums.iter_mut().zip(weights) {
                     *sum += value * weight;
                 }
                 panel = panel.wrapping_add(1);
             }
         }
-        for (value, sum) in out.iter_mut().zip(acc) {
-            *value += sum;
+        for (value, sum) in out.iter_mut().zip(sums) {
+            *value = if block.add { *value + sum } else { sum };
         }
     }
-}
-
-/// Runs `$block::<ROWS>` over all rows, in the largest blocks that fit.
-#[cfg(target_arch = "x86_64")]
-macro_rules! in_blocks {
-    ($block:ident, [$($size:literal),*], $taps:ident, $rows:ident, $depth:ident, $b:ident, $c:ident, $ldc:ident) => {{
-        let mut first = 0;
-        while first < $rows {
-            // SAFETY: rows `first..first + size` of the taps and of `c`, as promised.
-            unsafe {
-                let out = $c.add(first * $ldc);
-                $(if $rows - first >= $size {
-                    $block::<$size>($taps, first, $depth, $b, out, $ldc);
-                    first += $size;
-                    continue;
-                })*
-            }
-        }
-    }};
 }
 
 /// Three rows by 32 columns in twelve registers.
 ///
 /// # Safety
-/// See [`RowsByPanel`]; needs AVX2 and FMA.
+/// See [`Kernel`]; needs AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(
-    taps: &[RowPointers],
-    rows: usize,
-    depth: usize,
-    b: *const f32,
-    c: *mut f32,
-    ldc: usize,
-) {
-    in_blocks!(avx2_block, [3, 2, 1], taps, rows, depth, b, c, ldc);
+unsafe fn avx2(block: &Block) {
+    let mut first = 0;
+    while first < block.count {
+        // SAFETY: rows `first..first + ROWS` of the block, as promised.
+        unsafe {
+            let part = Block {
+                rows: block.rows.add(first * block.stride),
+                c: block.c.add(first * block.ldc),
+                ..*block
+            };
+            match block.count - first {
+                1 => avx2_rows::<1>(&part),
+                2 => avx2_rows::<2>(&part),
+                _ => avx2_rows::<3>(&part),
+            }
+        }
+        first += 3;
+    }
 }
 
 /// # Safety
-/// See [`RowsByPanel`], for rows `first..first + ROWS` of the taps and `c` at row `first`.
+/// See [`Kernel`], for the first `ROWS` rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-unsafe fn avx2_block<const ROWS: usize>(
-    taps: &[RowPointers],
-    first: usize,
-    depth: usize,
-    b: *const f32,
-    c: *mut f32,
-    ldc: usize,
-) {
+unsafe fn avx2_rows<const ROWS: usize>(block: &Block) {
     use std::arch::x86_64::*;
     const VECTORS: usize = PANEL / 8;
     // SAFETY: pointers and lengths as promised by the caller.
     unsafe {
-        let mut acc = [[_mm256_setzero_ps(); VECTORS]; ROWS];
-        let mut panel = b;
-        for tap in taps {
-            let row: [*const f32; ROWS] = std::array::from_fn(|i| tap[first + i]);
-            for k in 0..depth {
-                for (i, sums) in acc.iter_mut().enumerate() {
+        let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
+        let mut panel = block.panel;
+        for &tap in block.taps {
+            let row: [*const f32; ROWS] =
+                std::array::from_fn(|i| block.rows.add(i * block.stride + tap as usize));
+            for k in 0..block.depth {
+                for (i, sums) in sums.iter_mut().enumerate() {
                     let value = _mm256_broadcast_ss(&*row[i].add(k));
                     for (v, sum) in sums.iter_mut().enumerate() {
                         *sum = _mm256_fmadd_ps(value, _mm256_loadu_ps(panel.add(v * 8)), *sum);
@@ -137,68 +128,50 @@ unsafe fn avx2_block<const ROWS: usize>(
                 panel = panel.add(PANEL);
             }
         }
-        for (i, sums) in acc.iter().enumerate() {
-            for (v, sum) in sums.iter().enumerate() {
-                let out = c.add(i * ldc + v * 8);
-                _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), *sum));
+        for (i, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let out = block.c.add(i * block.ldc + v * 8);
+                let sum = match block.add {
+                    true => _mm256_add_ps(_mm256_loadu_ps(out), sum),
+                    false => sum,
+                };
+                _mm256_storeu_ps(out, sum);
             }
         }
     }
 }
 
-/// Up to fourteen rows by 32 columns: 28 of the 32 registers hold sums.
-///
-/// # Safety
-/// See [`RowsByPanel`]; needs AVX-512F.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn avx512(
-    taps: &[RowPointers],
-    rows: usize,
-    depth: usize,
-    b: *const f32,
-    c: *mut f32,
-    ldc: usize,
-) {
-    in_blocks!(avx512_block, [14, 8, 4, 2, 1], taps, rows, depth, b, c, ldc);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::testing::{assert_close, noise};
 
-/// # Safety
-/// See [`RowsByPanel`], for rows `first..first + ROWS` of the taps and `c` at row `first`.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-#[inline]
-unsafe fn avx512_block<const ROWS: usize>(
-    taps: &[RowPointers],
-    first: usize,
-    depth: usize,
-    b: *const f32,
-    c: *mut f32,
-    ldc: usize,
-) {
-    use std::arch::x86_64::*;
-    // SAFETY: pointers and lengths as promised by the caller.
-    unsafe {
-        let mut acc = [[_mm512_setzero_ps(); 2]; ROWS];
-        let mut panel = b;
-        for tap in taps {
-            let row: [*const f32; ROWS] = std::array::from_fn(|i| tap[first + i]);
-            for k in 0..depth {
-                let low = _mm512_loadu_ps(panel);
-                let high = _mm512_loadu_ps(panel.add(16));
-                for (i, sums) in acc.iter_mut().enumerate() {
-                    let value = _mm512_set1_ps(*row[i].add(k));
-                    sums[0] = _mm512_fmadd_ps(value, low, sums[0]);
-                    sums[1] = _mm512_fmadd_ps(value, high, sums[1]);
+    #[test]
+    fn every_number_of_rows_is_its_definition() {
+        let (stride, depth) = (37usize, 11usize);
+        let taps = [0u32, 13, 26];
+        let x = noise(MAX_ROWS * stride + 40, 1);
+        let panel = noise(taps.len() * depth * PANEL, 2);
+        for count in 1..=MAX_ROWS {
+            for add in [false, true] {
+                let (mut got, mut want) = (noise(count * 40, 3), noise(count * 40, 3));
+                for (compute, c) in [(kernel().0, &mut got), (portable as Kernel, &mut want)] {
+                    let block = Block {
+                        rows: x.as_ptr(),
+                        stride,
+                        count,
+                        taps: &taps,
+                        depth,
+                        panel: panel.as_ptr(),
+                        c: c.as_mut_ptr(),
+                        ldc: 40,
+                        add,
+                    };
+                    // SAFETY: the buffers above have the sizes that the block names.
+                    unsafe { compute(&block) };
                 }
-                panel = panel.add(PANEL);
+                assert_close(&got, &want, 1e-5);
             }
-        }
-        for (i, sums) in acc.iter().enumerate() {
-            let out = c.add(i * ldc);
-            _mm512_storeu_ps(out, _mm512_add_ps(_mm512_loadu_ps(out), sums[0]));
-            let out = out.add(16);
-            _mm512_storeu_ps(out, _mm512_add_ps(_mm512_loadu_ps(out), sums[1]));
         }
     }
 }

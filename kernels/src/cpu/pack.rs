@@ -1,5 +1,6 @@
 //! Weights arranged once, at load, in the order in which the kernels read them.
 
+use super::aligned::Aligned;
 use super::amx::{TILE_BYTES, TILE_DEPTH};
 use super::element::{Element, round_bf16};
 use super::micro::PANEL;
@@ -21,9 +22,9 @@ pub struct Packed {
 #[derive(Debug, Clone)]
 pub(crate) enum Data {
     /// `[panel][tap][depth][PANEL]`.
-    F32(Vec<f32>),
-    /// `[panel][tap·depth / 32][2 tiles][16 pairs][16 columns × 2]`, depth zero-padded to 32.
-    Tiles(Vec<u16>),
+    F32(Aligned<f32>),
+    /// `[panel][tap][depth / 32][2 tiles][16 pairs][16 columns × 2]`, depth zero-padded to 32.
+    Tiles(Aligned<u16>),
 }
 
 impl Packed {
@@ -39,24 +40,22 @@ impl Packed {
     ) -> Self {
         let panels = columns.div_ceil(PANEL);
         let data = if T::IS_BF16 && Level::get() == Level::Amx {
-            let steps = (taps * depth).div_ceil(TILE_DEPTH);
-            let panel_len = steps * TILE_BYTES;
-            let mut data = vec![0u16; panels * panel_len];
+            let tap_len = depth.div_ceil(TILE_DEPTH) * TILE_BYTES;
+            let panel_len = taps * tap_len;
+            let mut data = Aligned::zeros(panels * panel_len);
             parallel::for_each_rows(&mut data, panel_len, |first, chunk| {
-                for (offset, panel) in chunk.chunks_exact_mut(panel_len).enumerate() {
+                for (offset, panel) in chunk.chunks_exact_mut(panel_len.max(1)).enumerate() {
                     let column = (first + offset) * PANEL;
-                    pack_tiles(
-                        panel,
-                        taps * depth,
-                        (columns - column).min(PANEL),
-                        |k, j| weight(k / depth, k % depth, column + j),
-                    );
+                    let width = (columns - column).min(PANEL);
+                    for (tap, tiles) in panel.chunks_exact_mut(tap_len).enumerate() {
+                        pack_tiles(tiles, depth, width, |k, j| weight(tap, k, column + j));
+                    }
                 }
             });
             Data::Tiles(data)
         } else {
             let panel_len = taps * depth * PANEL;
-            let mut data = vec![0f32; panels * panel_len];
+            let mut data = Aligned::zeros(panels * panel_len);
             parallel::for_each_rows(&mut data, panel_len, |first, chunk| {
                 for (offset, panel) in chunk.chunks_exact_mut(panel_len.max(1)).enumerate() {
                     let column = (first + offset) * PANEL;
@@ -141,7 +140,7 @@ pub(crate) fn pack_tiles(
 /// The weight of a transposed 1-D convolution, one [`Packed`] for each output phase.
 ///
 /// Output position `t` takes kernel positions `j ≡ t + padding (mod stride)` only, so each phase
-/// is an ordinary convolution with `⌈(kernel − phase) / stride⌉` taps.
+/// is an ordinary convolution with `⌈(kernel − phase) / stride⌉` taps, the oldest input first.
 #[derive(Debug, Clone)]
 pub struct PackedTransposed {
     pub(crate) phases: Vec<Packed>,
@@ -166,7 +165,7 @@ impl PackedTransposed {
             .map(|phase| {
                 let taps = (kernel + stride - 1 - phase) / stride;
                 Packed::new::<T>(taps, depth, columns, |t, k, j| {
-                    weight[(k * columns + j) * kernel + phase + t * stride]
+                    weight[(k * columns + j) * kernel + phase + (taps - 1 - t) * stride]
                 })
             })
             .collect();

@@ -164,3 +164,21 @@ def wording(record, rng):
     """A composer's caption or a new one, equally likely."""
     own = composed(record)
     return rng.choice(own) if own and rng.random() < 0.5 else caption(record, rng)
+
+
+def sounds(record, rng):
+    """Style and instruments in the form that the program puts before a prompt; either may lack."""
+    parts = list(dict.fromkeys(i["name"] for i in record["instruments"]))
+    if rng.random() < 0.5:
+        rng.shuffle(parts)
+    style = record["style"] if rng.random() < 0.85 else ""
+    parts = ", ".join(parts) if not style or rng.random() < 0.93 else ""
+    return f"{style}: {parts}" if style and parts else style or parts
+
+
+def prompt(record, rng):
+    """What MuNet reads: a wording, mostly after the sounds of the plan, or these alone."""
+    form = rng.random()
+    if form < 0.2:
+        return wording(record, rng)
+    return f"{sounds(record, rng)} | {wording(record, rng) if form < 0.75 else ''}".strip()

@@ -19,10 +19,18 @@ from model import BANDS, FRAMES, HOP
 SAMPLES = FRAMES * HOP
 
 
-def read_records(corpus):
-    """Records that have their audio, in the order of the file."""
-    with open(Path(corpus) / "records.jsonl") as lines:
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+def folders(names):
+    """`a,b` -> paths: several corpora count as one."""
+    return [Path(name) for name in str(names).split(",")]
+
+
+def read_records(corpora):
+    """Records that have their audio, in the order of the files."""
+    records = []
+    for corpus in folders(corpora):
+        with open(corpus / "records.jsonl") as lines:
+            records += [json.loads(line) for line in lines if line.endswith("\n")]
+    return records
 
 
 def read_wav(path):
@@ -58,18 +66,18 @@ def prepare(corpus, out, shard=(0, 1), block=64):
 class Clips:
     """Prepared clips. `spec` and `audio` give crops; `records` are the rows in the same order."""
 
-    def __init__(self, corpus, prepared, limit=None):
-        paths = sorted(Path(prepared).glob("block_*.spec.npy"))
-        records = read_records(corpus)
+    def __init__(self, corpora, prepared, limit=None):
         self.specs, self.audios, self.records = [], [], []
-        for path in paths:
-            if limit is not None and len(self.records) >= limit:
-                break
-            block = int(path.name[6:11])
-            self.specs.append(np.load(path, mmap_mode="r"))
-            self.audios.append(np.load(str(path).replace(".spec", ".audio"), mmap_mode="r"))
-            n = len(self.specs[-1])
-            self.records += records[block * n : (block + 1) * n]
+        for corpus, folder in zip(folders(corpora), folders(prepared), strict=True):
+            records = read_records(corpus)
+            for path in sorted(folder.glob("block_*.spec.npy")):
+                if limit is not None and len(self.records) >= limit:
+                    break
+                block = int(path.name[6:11])
+                self.specs.append(np.load(path, mmap_mode="r"))
+                self.audios.append(np.load(str(path).replace(".spec", ".audio"), mmap_mode="r"))
+                n = len(self.specs[-1])
+                self.records += records[block * n : (block + 1) * n]
         self.block = len(self.specs[0])
 
     def __len__(self):

@@ -1,8 +1,9 @@
 """Checkpoints -> the files that mustool loads: f16 safetensors, configs, tokenizer, parity values.
 
-`python export.py RUNS OUT` takes the newest checkpoint of each stage in RUNS (random weights for a
-stage that has none) and writes OUT/*.safetensors, OUT/*.json and OUT/twin_io.safetensors, whose
-values come from the f16-rounded weights, computed in f32.
+`python export.py RUNS OUT PARITY` takes the newest checkpoint of each stage in RUNS (random weights
+for a stage that has none) and writes OUT/*.safetensors and OUT/*.json, and for the parity test
+PARITY/twin_io.safetensors, whose values come from the f16-rounded weights, computed in f32, and
+PARITY/tokenizer_io.json.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from tokenizers import Tokenizer
 
 import loop
 import model
-from t5 import T5Encoder, T5ForConditionalGeneration
+from t5 import T5Encoder
+from train_plan import Planner
 from unet import MuNet
 from vae import Vae
 from vocoder import Vocoder
@@ -25,7 +27,7 @@ from vocoder import Vocoder
 STAGES = {
     "vae": (Vae, model.VAE), "vocoder": (Vocoder, model.VOCODER), "unet": (MuNet, model.UNET),
     "text_encoder": (T5Encoder, model.TEXT),
-    "predictor": (T5ForConditionalGeneration, model.PREDICTOR),
+    "planner": (Planner, {**model.PLANNER, "vocab_size": 3, "tokens": ["<s>", "</s>", "|"]}),
 }
 
 
@@ -94,10 +96,11 @@ def parity(modules):
     ids[1, 7:] = 0
     text = modules["text_encoder"](ids, mask)
     io |= {"text.input_ids": ids.float(), "text.attention_mask": mask, "text.hidden_states": text}
-    target = torch.randint(3, 2000, (2, 9), generator=g)
+    planner = modules["planner"]
+    target = torch.randint(1, planner.shared.num_embeddings, (2, 9), generator=g)
     target[:, 0] = 0
-    logits = modules["predictor"](ids, mask, target, torch.ones(2, 9))
-    io |= {"predictor.decoder_input_ids": target.float(), "predictor.logits": logits}
+    io |= {"planner.decoder_input_ids": target.float(),
+           "planner.logits": planner(target, text, mask)}
     sample, controls = randn(2, 16, 32, 12), randn(2, 38, 32, 12)
     t = torch.tensor([981, 3])
     v = modules["unet"](sample, t, text, mask, controls)
@@ -119,10 +122,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs")
     parser.add_argument("out")
+    parser.add_argument("parity")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+    out, compared = Path(args.out), Path(args.parity)
+    for folder in (out, compared):
+        folder.mkdir(parents=True, exist_ok=True)
     modules, configs, trained = {}, {}, {}
     for name in STAGES:
         modules[name], configs[name], trained[name] = load_stage(args.runs, name)
@@ -136,8 +141,8 @@ def main():
     tokenizer = Path(args.runs) / "tokenizer.json"
     if tokenizer.exists():
         shutil.copyfile(tokenizer, out / "tokenizer.json")
-        write_json(out / "tokenizer_io.json", tokenised(str(tokenizer)))
-    write_tensors(out / "twin_io.safetensors", parity(modules))
+        write_json(compared / "tokenizer_io.json", tokenised(str(tokenizer)))
+    write_tensors(compared / "twin_io.safetensors", parity(modules))
     print(json.dumps({"trained": trained}))
 
 

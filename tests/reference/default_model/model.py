@@ -16,16 +16,15 @@ VOCODER = {
     "sample_rate": SAMPLE_RATE, "mean": MEAN, "std": STD,
 }
 TEXT = {
-    "vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 512, "num_layers": 4, "num_heads": 4,
+    "vocab_size": 4096, "d_model": 256, "d_kv": 64, "d_ff": 384, "num_layers": 3, "num_heads": 4,
     "relative_attention_num_buckets": 32, "relative_attention_max_distance": 128,
     "layer_norm_epsilon": 1e-6, "feed_forward_proj": "gated-gelu", "dropout_rate": 0.0,
     "tie_word_embeddings": True, "pad_token_id": 0, "eos_token_id": 1, "unk_token_id": 2,
     "max_length": 96,
 }
-PREDICTOR = {
-    **TEXT, "d_model": 192, "num_heads": 3, "num_layers": 3, "num_decoder_layers": 3, "d_ff": 384,
-    "tie_word_embeddings": False, "is_encoder_decoder": True, "decoder_start_token_id": 0,
-    "max_plan_length": 96,
+PLANNER = {  # and "tokens", the list of plan tokens
+    **TEXT, "d_kv": 32, "d_ff": 384, "num_layers": 2, "tie_word_embeddings": False,
+    "decoder_start_token_id": 0, "max_length": 96,
 }
 UNET = {
     "in_channels": 16, "out_channels": 16, "sample_size": [CELLS, ROWS],

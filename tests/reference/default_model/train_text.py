@@ -146,6 +146,13 @@ class Facts:
                 "mood": mood, "key": (key * named).sum() / named.sum().clamp(min=1) * 0.3}
 
 
+def start_from(encoder, state):
+    """Takes what fits of a larger encoder: its first layers, and the first units of each."""
+    with torch.no_grad():
+        for name, parameter in encoder.named_parameters():
+            parameter.copy_(state[name][tuple(slice(n) for n in parameter.shape)])
+
+
 def train_encoder(args):
     runs = Path(args.runs)
     tokenizer = load_tokenizer(runs)
@@ -153,6 +160,7 @@ def train_encoder(args):
     records = data.read_records(args.corpus)
     facts = Facts(records)
     rng = random.Random(args.seed)
+    wording = lambda r: (captions.prompt if rng.random() < 0.4 else captions.wording)(r, rng)
     teacher = MiniLm(args.minilm)
     phrases = words.phrases(args.genres, args.phrases, seed=3) + words.vocabulary(args.genres)
     taught = phrases + [captions.wording(rng.choice(records), rng)
@@ -161,6 +169,8 @@ def train_encoder(args):
     targets = teacher.embed(taught)
     torch.manual_seed(args.seed)
     encoder, heads = T5Encoder(model.TEXT), Heads(facts.sizes())
+    if args.start:
+        start_from(encoder, loop.load(args.start)["ema"])
     both = nn.ModuleList([encoder, heads])
     opt = torch.optim.AdamW(both.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
     average, step = loop.Average(encoder, 0.998), 0
@@ -169,7 +179,7 @@ def train_encoder(args):
     pooled = lambda h, mask: (h.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
     while (done := budget.fraction(log.cpu(), started)) < 1.0:
         opt.param_groups[0]["lr"] = loop.warm_cosine(done, 1.5e-3)
-        rows = [(r, captions.wording(r, rng)) for r in rng.choices(records, k=24)]
+        rows = [(r, wording(r)) for r in rng.choices(records, k=24)]
         chosen = torch.randint(len(taught), (40,))
         ids, mask = tokenise(tokenizer, [c for _, c in rows] + [taught[int(i)] for i in chosen])
         with torch.autocast("cpu", torch.bfloat16):
@@ -197,7 +207,7 @@ def train_encoder(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["tokenizer", "encoder"])
-    for name in ("corpus", "runs", "genres", "minilm", "deadline"):
+    for name in ("corpus", "runs", "genres", "minilm", "deadline", "start"):
         parser.add_argument("--" + name)
     parser.add_argument("--phrases", type=int, default=12000)
     parser.add_argument("--cpu-s", type=float, default=500.0)

@@ -37,7 +37,7 @@ class Latents:
 
     def __init__(self, corpus, prepared, folder, stats=None):
         self.clips = data.Clips(corpus, prepared)
-        paths = sorted(Path(folder).glob("block_*.npy"))
+        paths = [p for f in data.folders(folder) for p in sorted(f.glob("block_*.npy"))]
         self.blocks = [np.load(p, mmap_mode="r") for p in paths]
         self.records = self.clips.records[: sum(len(b) for b in self.blocks)]
         if stats is None:
@@ -76,14 +76,9 @@ def noised(z, t, noise, acp):
 
 
 def full_caption(record):
-    """Mood, style and all instruments, always the same for a record."""
+    """Style and all instruments, always the same for a record."""
     parts = list(dict.fromkeys(i["name"] for i in record["instruments"]))
-    return f"{record['mood'][0]} {record['style']} with {captions.listed(parts)}"
-
-
-def prompt(record, rng):
-    """A wording; three in ten name every instrument, so that their sounds are learnt sooner."""
-    return full_caption(record) if rng.random() < 0.3 else captions.wording(record, rng)
+    return f"{record['style']}: {', '.join(parts)} | {record['mood'][0]} {record['style']}"
 
 
 @torch.no_grad()
@@ -187,7 +182,7 @@ def main():
         picked, order = order[: args.batch], order[args.batch :]
         z = torch.stack([train.latent(i) for i in picked])
         controls = torch.stack([train.controls(i) for i in picked])
-        prompts = [prompt(train.records[i], rng) for i in picked]
+        prompts = [captions.prompt(train.records[i], rng) for i in picked]
         prompts = condition(controls, prompts, rng)
         t = (torch.rand(args.batch) + torch.arange(args.batch)) * (1000 / args.batch)
         t = t.long().clamp(max=999)

@@ -4,7 +4,9 @@ use super::blocks::{Layer, MidBlock, Resample};
 use super::config::UnetConfig;
 use super::transformer::{Condition, KeyValue};
 use crate::error::Result;
-use mustool_nn::{Activation, Conv2d, DType, GroupNorm, Linear, Tensor, Weights, tensor};
+use mustool_nn::{
+    Activation, Conv2d, DType, GroupNorm, Init, Learned, Linear, Tensor, Weights, concat, tensor,
+};
 
 /// MuNet: predicts noise or velocity from a noisy latent.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ pub struct Unet {
 #[derive(Debug)]
 struct Control {
     control_in: Conv2d,
-    frequency_bias: Tensor,
+    frequency_bias: Learned,
 }
 
 /// Everything that stays the same over the steps of a run.
@@ -79,9 +81,7 @@ impl Unet {
         }
         Ok(Self {
             conv_in: Conv2d::new(cfg.in_channels, first, 3, &weights.pp("conv_in")),
-            control: (cfg.control_channels > 0)
-                .then(|| Control::new(cfg, weights))
-                .transpose()?,
+            control: (cfg.control_channels > 0).then(|| Control::new(cfg, weights)),
             linear_1: Linear::new(first, 4 * first, &weights.pp("time_embedding.linear_1")),
             linear_2: Linear::new(4 * first, 4 * first, &weights.pp("time_embedding.linear_2")),
             down_blocks,
@@ -97,6 +97,11 @@ impl Unet {
             time_channels: first,
             dtype: weights.dtype(),
         })
+    }
+
+    /// Latents of a multiple of this length in time halve evenly on the way down.
+    pub fn time_multiple(&self) -> usize {
+        1 << (self.down_blocks.len() - 1)
     }
 
     /// Projects the conditions once for a whole run. `sets` are in the order of
@@ -159,7 +164,7 @@ impl Unet {
         for (layers, up) in &self.up_blocks {
             for layer in layers {
                 let skip = skips.pop().expect("one skip for every layer on the way up");
-                x = layer.forward(&Tensor::cat(&[&x, &skip], 3)?, &temb, &mut contexts)?;
+                x = layer.forward(&concat(&x, &skip)?, &temb, &mut contexts)?;
             }
             if let Some(up) = up {
                 let next = skips.last().expect("a finer level has skips left");
@@ -191,25 +196,20 @@ impl Unet {
 }
 
 impl Control {
-    fn new(cfg: &UnetConfig, weights: &Weights) -> Result<Self> {
+    fn new(cfg: &UnetConfig, weights: &Weights) -> Self {
         let (channels, rows) = (cfg.block_out_channels[0], cfg.sample_size[1]);
-        let bias = weights.values("frequency_bias", &[rows, channels]);
-        let bias = if weights.is_listing() {
-            vec![0.0; rows * channels]
-        } else {
-            bias
-        };
-        Ok(Self {
+        let shape = [rows, channels];
+        Self {
             control_in: Conv2d::new(cfg.control_channels, channels, 3, &weights.pp("control_in")),
-            frequency_bias: tensor(bias, &[1, 1, rows, channels], weights.dtype())?,
-        })
+            frequency_bias: Learned::new("frequency_bias", &shape, Init::Zeros, weights),
+        }
     }
 
     fn forward(&self, map: &Tensor) -> Result<Tensor> {
         Ok(self
             .control_in
             .forward(map)?
-            .broadcast_add(&self.frequency_bias)?
+            .broadcast_add(&self.frequency_bias.tensor()?)?
             .contiguous()?)
     }
 }

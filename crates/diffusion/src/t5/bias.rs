@@ -5,13 +5,13 @@
 
 use super::config::T5Config;
 use crate::error::Result;
-use crate::tokens::TokenBatch;
-use mustool_nn::{DType, Tensor, Weights, tensor};
+use crate::tokens::{HIDDEN, TokenBatch};
+use mustool_nn::{DType, Embedding, Tensor, Values, Weights, tensor};
 
 /// The table `[num_buckets, heads]` of an encoder or a decoder.
 #[derive(Debug)]
 pub(super) struct RelativeBias {
-    table: Vec<f32>,
+    table: Embedding,
     heads: usize,
     num_buckets: usize,
     max_distance: usize,
@@ -23,7 +23,7 @@ impl RelativeBias {
     pub(super) fn new(config: &T5Config, bidirectional: bool, weights: &Weights) -> Self {
         let (num_buckets, heads) = (config.relative_attention_num_buckets, config.num_heads);
         Self {
-            table: weights.values("weight", &[num_buckets, heads]),
+            table: Embedding::new(num_buckets, heads, &weights.with_dtype(DType::F32)),
             heads,
             num_buckets,
             max_distance: config.relative_attention_max_distance,
@@ -54,51 +54,54 @@ impl RelativeBias {
         first + (exact + step).min(buckets - 1)
     }
 
+    /// The biases of every bucket, `[num_buckets · heads]`: what [`RelativeBias::at`] reads.
+    pub(super) fn table(&self) -> Values<'_> {
+        self.table.table()
+    }
+
     /// The bias of every head at a distance, for a key that stands `offset` tokens after the query.
-    pub(super) fn at(&self, offset: isize) -> &[f32] {
+    pub(super) fn at<'a>(&self, table: &'a [f32], offset: isize) -> &'a [f32] {
         let start = self.bucket(offset) * self.heads;
-        &self.table[start..start + self.heads]
+        &table[start..start + self.heads]
     }
 
     /// For a batch that looks at itself: `[batch, heads, tokens, tokens]` with the hidden keys
-    /// masked, or `[1, heads, tokens, tokens]` where nothing is hidden.
+    /// masked (for a decoder also those that come later), or `[1, heads, tokens, tokens]` where
+    /// nothing is hidden.
     pub(super) fn for_batch(&self, batch: &TokenBatch) -> Result<Tensor> {
         let (tokens, heads) = (batch.tokens(), self.heads);
-        let far = tokens as isize - 1;
-        let by_offset: Vec<&[f32]> = (-far..=far).map(|offset| self.at(offset)).collect();
-        let mut shared = Vec::with_capacity(heads * tokens * tokens);
-        for head in 0..heads {
-            for query in 0..tokens {
-                let offsets = &by_offset[tokens - 1 - query..2 * tokens - 1 - query];
-                shared.extend(offsets.iter().map(|biases| biases[head]));
-            }
+        let mut buckets = Vec::with_capacity(tokens * tokens);
+        for query in 0..tokens as isize {
+            buckets.extend((0..tokens as isize).map(|key| self.bucket(key - query) as u32));
         }
-        if !batch.hides_any() {
-            return Ok(tensor(shared, &[1, heads, tokens, tokens], DType::F32)?);
+        let rows = self.table.rows(&buckets)?;
+        let rows = rows.reshape((1, tokens, tokens, heads))?;
+        let mut bias = rows.permute((0, 3, 1, 2))?.contiguous()?;
+        if !self.bidirectional {
+            let later = |i: usize| if i % tokens > i / tokens { HIDDEN } else { 0.0 };
+            let later = (0..tokens * tokens).map(later).collect();
+            bias = bias.broadcast_add(&tensor(later, &[1, 1, tokens, tokens], DType::F32)?)?;
         }
-        let hidden: Vec<f32> = batch.key_bias().collect();
-        let mut full = Vec::with_capacity(batch.batch() * shared.len());
-        for keys in hidden.chunks(tokens) {
-            for row in shared.chunks(tokens) {
-                full.extend(row.iter().zip(keys).map(|(bias, mask)| bias + mask));
-            }
+        if batch.hides_any() {
+            let hidden = batch.key_bias().collect();
+            let hidden = tensor(hidden, &[batch.batch(), 1, 1, tokens], DType::F32)?;
+            bias = bias.broadcast_add(&hidden)?;
         }
-        Ok(tensor(
-            full,
-            &[batch.batch(), heads, tokens, tokens],
-            DType::F32,
-        )?)
+        Ok(bias)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mustool_nn::Source;
 
     fn bias(bidirectional: bool) -> RelativeBias {
         let table = (0..64).map(|i| i as f32).collect();
+        let source = [("weight".to_owned(), (vec![32, 2], table))];
+        let weights = Weights::new(Source::memory(source.into()), DType::F32);
         RelativeBias {
-            table,
+            table: Embedding::new(32, 2, &weights),
             heads: 2,
             num_buckets: 32,
             max_distance: 128,

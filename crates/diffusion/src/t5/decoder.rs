@@ -5,15 +5,16 @@
 
 use super::bias::RelativeBias;
 use super::config::T5Config;
+use super::encoder::shared_embedding;
 use super::layers::{Attention, FeedForward};
 use crate::error::{Error, Result};
 use crate::tokens::{MAX_TOKENS, TokenBatch};
-use mustool_nn::{Activation, Embedding, Linear, RmsNorm, Tensor, Weights, host, tensor};
+use mustool_nn::{Activation, DType, Embedding, Linear, RmsNorm, Tensor, Weights, host, tensor};
 use std::sync::Arc;
 
 /// The decoder stack with its output layer.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub struct T5Decoder {
     embed_tokens: Arc<Embedding>,
     relative_attention_bias: RelativeBias,
     block: Vec<Block>,
@@ -66,9 +67,18 @@ impl DecoderState {
     }
 }
 
-impl Decoder {
+impl T5Decoder {
+    /// A decoder on its own, with keys `shared`, `decoder.*` and `lm_head`.
+    pub fn new(config: &T5Config, weights: &Weights) -> Self {
+        Self::with_embedding(config, shared_embedding(config, weights), weights)
+    }
+
     /// Keys `decoder.*`, and `lm_head` where it is not the table `shared`.
-    pub(super) fn new(config: &T5Config, embed_tokens: Arc<Embedding>, weights: &Weights) -> Self {
+    pub(super) fn with_embedding(
+        config: &T5Config,
+        embed_tokens: Arc<Embedding>,
+        weights: &Weights,
+    ) -> Self {
         let (vocab, dim) = (config.vocab_size, config.d_model);
         let stack = weights.pp("decoder");
         stack.ignore("embed_tokens.weight", &[vocab, dim]);
@@ -108,10 +118,10 @@ impl Decoder {
         }
     }
 
-    /// One row that has read the prompt and has no token yet.
+    /// One row that has read the prompt, the only text of `input`, and has no token yet.
     ///
     /// `hidden_states`: `[1, tokens, d_model]` of the encoder, for the one text of `input`.
-    pub(super) fn start(&self, input: &TokenBatch, hidden_states: &Tensor) -> Result<DecoderState> {
+    pub fn start(&self, input: &TokenBatch, hidden_states: &Tensor) -> Result<DecoderState> {
         let prompt = self.block.iter().map(|block| {
             let keys = host(&block.cross_attention.k.forward(hidden_states)?)?;
             let values = host(&block.cross_attention.v.forward(hidden_states)?)?;
@@ -125,8 +135,9 @@ impl Decoder {
         })
     }
 
-    /// Adds one token to each row; the scores of all tokens that may follow, row by row.
-    pub(super) fn step(&self, state: &mut DecoderState, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
+    /// Adds one token to each row; the scores of all tokens that may follow, row by row. An error
+    /// where tokens and rows differ in number, and for scores that are not finite.
+    pub fn step(&self, state: &mut DecoderState, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
         let rows = state.cache.first().map_or(0, Vec::len);
         if tokens.len() != rows || state.position >= MAX_TOKENS {
             return Err(Error::InvalidRequest {
@@ -139,8 +150,9 @@ impl Decoder {
             });
         }
         let position = state.position as isize;
+        let table = self.relative_attention_bias.table();
         let distances: Vec<&[f32]> = (0..=position)
-            .map(|key| self.relative_attention_bias.at(key - position))
+            .map(|key| self.relative_attention_bias.at(&table, key - position))
             .collect();
         let mut x = self.embed_tokens.rows(tokens)?;
         for (i, block) in self.block.iter().enumerate() {
@@ -158,6 +170,36 @@ impl Decoder {
             .chunks(logits.len() / rows)
             .map(<[f32]>::to_vec)
             .collect())
+    }
+
+    /// The scores of the token after each, `[batch, tokens, vocab_size]`, for training: all tokens
+    /// of a text at once, each of which sees only those before it.
+    ///
+    /// `hidden_states`: `[batch, prompt tokens, d_model]` of the encoder, for the texts of `prompt`.
+    pub(super) fn forward(
+        &self,
+        decoder_input: &TokenBatch,
+        prompt: &TokenBatch,
+        hidden_states: &Tensor,
+    ) -> Result<Tensor> {
+        let (batch, tokens) = (decoder_input.batch(), decoder_input.tokens());
+        let mut x = self
+            .embed_tokens
+            .rows(decoder_input.ids())?
+            .reshape((batch, tokens, ()))?;
+        let bias = self.relative_attention_bias.for_batch(decoder_input)?;
+        let hidden = prompt.key_bias().collect();
+        let shape = [prompt.batch(), 1, 1, prompt.tokens()];
+        let prompt_bias = tensor(hidden, &shape, DType::F32)?;
+        for block in &self.block {
+            x = block.self_attention.forward(&x, &bias)?;
+            x = block
+                .cross_attention
+                .look_at(&x, hidden_states, &prompt_bias)?;
+            x = block.feed_forward.forward(&x)?;
+        }
+        let x = (self.final_layer_norm.forward(&x)? * self.output_scale)?;
+        Ok(self.lm_head.forward(&x)?)
     }
 
     /// Attention to the tokens so far; `x`: `[rows, d_model]`.

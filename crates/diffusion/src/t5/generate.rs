@@ -4,7 +4,7 @@
 //! predictor was judged by it.
 
 use super::config::T5Config;
-use super::decoder::{Decoder, DecoderState};
+use super::decoder::{DecoderState, T5Decoder};
 use super::encoder::{T5Encoder, shared_embedding};
 use super::sample::{Sampling, sample_token};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ const MAX_BEAMS: usize = 64;
 #[derive(Debug)]
 pub struct T5ForConditionalGeneration {
     encoder: T5Encoder,
-    decoder: Decoder,
+    decoder: T5Decoder,
     config: T5Config,
 }
 
@@ -62,7 +62,7 @@ impl T5ForConditionalGeneration {
         let embedding = shared_embedding(config, weights);
         Self {
             encoder: T5Encoder::with_embedding(config, embedding.clone(), weights),
-            decoder: Decoder::new(config, embedding, weights),
+            decoder: T5Decoder::with_embedding(config, embedding, weights),
             config: config.clone(),
         }
     }
@@ -75,6 +75,21 @@ impl T5ForConditionalGeneration {
     /// The hidden states of the encoder, `[batch, tokens, d_model]`.
     pub fn encode(&self, input: &TokenBatch) -> Result<Tensor> {
         self.encoder.forward(input)
+    }
+
+    /// The scores of the token after each of `decoder_input`, `[batch, tokens, vocab_size]`, for
+    /// training. The texts of `decoder_input` begin with `decoder_start_token_id` and answer those
+    /// of `input`, one each.
+    pub fn logits(&self, input: &TokenBatch, decoder_input: &TokenBatch) -> Result<Tensor> {
+        if input.batch() != decoder_input.batch() {
+            let (prompts, answers) = (input.batch(), decoder_input.batch());
+            return Err(Error::InvalidRequest {
+                field: "decoder_input_ids",
+                reason: format!("{answers} answers to {prompts} prompts"),
+            });
+        }
+        self.decoder
+            .forward(decoder_input, input, &self.encode(input)?)
     }
 
     /// Reads a prompt, the only text of `input`: one row without tokens.

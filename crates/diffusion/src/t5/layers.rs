@@ -33,10 +33,19 @@ impl Attention {
     /// `x`: `[batch, tokens, d_model]` looks at itself → the same shape, `x` added.
     pub(super) fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let normed = self.layer_norm.forward(x)?;
+        self.attend(x, &normed, &normed, bias)
+    }
+
+    /// `x` looks at the hidden states of a prompt, `[batch, prompt tokens, d_model]`.
+    pub(super) fn look_at(&self, x: &Tensor, prompt: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        self.attend(x, &self.layer_norm.forward(x)?, prompt, bias)
+    }
+
+    fn attend(&self, x: &Tensor, from: &Tensor, to: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let (q, k, v) = (
-            self.q.forward(&normed)?,
-            self.k.forward(&normed)?,
-            self.v.forward(&normed)?,
+            self.q.forward(from)?,
+            self.k.forward(to)?,
+            self.v.forward(to)?,
         );
         let seen = attention(&q, &k, &v, self.heads, 1.0, Some(bias))?;
         Ok(self.o.forward_with(&seen, Activation::Identity, Some(x))?)

@@ -12,7 +12,7 @@ mod layers;
 mod sample;
 
 pub use config::{FeedForwardKind, T5Config};
-pub use decoder::DecoderState;
+pub use decoder::{DecoderState, T5Decoder};
 pub use encoder::T5Encoder;
 pub use generate::{BeamSearch, Hypothesis, T5ForConditionalGeneration};
 pub use sample::{Sampling, sample_token};

@@ -8,6 +8,7 @@ use crate::instrument::{MAX_PHRASE_WORDS, Phrase, phrase};
 pub(super) struct StatedInstruments {
     pub(super) asked: Vec<String>,
     pub(super) excluded: Vec<String>,
+    pub(super) alone: bool,
 }
 
 /// Part of a word: `bass-guitar` has two.
@@ -41,7 +42,28 @@ pub(super) fn stated(words: &Words) -> StatedInstruments {
         }
     }
     found.asked.retain(|name| !found.excluded.contains(name));
+    found.alone = !found.asked.is_empty() && alone(&parts, &mentions);
     found
+}
+
+/// Whether nothing else may play: "solo piano", "just guitar and voice", "flute duet", "cello
+/// alone". A "guitar solo" is a part of a piece and says nothing of the kind.
+fn alone(parts: &[Part], mentions: &[Mention]) -> bool {
+    let text = |index: usize| parts.get(index).map_or("", |part| part.text);
+    let named_at = |index| {
+        mentions
+            .iter()
+            .any(|m| m.name.is_some() && m.start == index)
+    };
+    (0..parts.len()).any(|index| match text(index) {
+        "alone" | "unaccompanied" | "duo" | "duet" => true,
+        "solo" | "just" | "only" => {
+            let article = matches!(text(index + 1), "a" | "an" | "one" | "the");
+            named_at(index + 1 + usize::from(article))
+        }
+        "nothing" => text(index + 1) == "else",
+        _ => false,
+    })
 }
 
 /// Words cut at dashes, slashes and plus signs.

@@ -42,6 +42,8 @@ pub struct StatedFacts {
     pub instruments: Vec<String>,
     /// Instruments ruled out, as in "no drums".
     pub excluded_instruments: Vec<String>,
+    /// Whether the instruments asked for play alone, as in "solo piano" or "flute and harp duet".
+    pub instruments_alone: bool,
 }
 
 /// Finds the facts that `prompt` states. Any text will do; time grows with its length only.
@@ -71,5 +73,6 @@ pub fn stated_facts(prompt: &str) -> StatedFacts {
         timed_chords: chords.timed,
         instruments: instruments.asked,
         excluded_instruments: instruments.excluded,
+        instruments_alone: instruments.alone,
     }
 }

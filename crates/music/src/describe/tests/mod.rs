@@ -409,6 +409,7 @@ fn a_whole_prompt() {
         "tempo_bpm": 96.0, "tempo_range": [50.0, 80.0], "key": "A minor", "meter": "4/4",
         "chords": ["Am7", "Dm7", "G7", "Cmaj7"], "timed_chords": [],
         "instruments": ["nylon guitar", "flute"], "excluded_instruments": ["drums"],
+        "instruments_alone": false,
     });
     assert_eq!(serde_json::to_value(&facts).unwrap(), expected);
     assert_eq!(
@@ -465,4 +466,27 @@ fn less_rules_out_as_a_word_of_its_own_only() {
     let facts = stated_facts("piano-less ambient with fretless bass");
     assert_eq!(facts.instruments, ["fretless bass"]);
     assert_eq!(facts.excluded_instruments, ["piano"]);
+}
+
+#[test]
+fn instruments_that_play_alone_are_told_from_solos() {
+    for prompt in [
+        "solo piano, dreamy",
+        "just a nylon guitar",
+        "flute and harp duet",
+        "unaccompanied cello",
+        "only drums",
+        "harp alone in the rain",
+    ] {
+        assert!(stated_facts(prompt).instruments_alone, "{prompt}");
+    }
+    for prompt in [
+        "rock with a guitar solo",
+        "just relaxing piano jazz",
+        "not only sad",
+        "solo",
+        "piano and drums",
+    ] {
+        assert!(!stated_facts(prompt).instruments_alone, "{prompt}");
+    }
 }
