@@ -122,6 +122,16 @@ test("a piece as code holds what is on the desk", async ({ desk }) => {
   }
 });
 
+test("a piece is shared by a link", async ({ desk, mock, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  mock.seed("shared piece", 1);
+  await desk.reload();
+  await desk.getByRole("button", { name: /^shared piece/ }).click();
+  await desk.getByRole("button", { name: "Share", exact: true }).click();
+  await expect(desk.getByText("The link is copied. It works for a week.")).toBeVisible();
+  expect(await desk.evaluate(() => navigator.clipboard.readText())).toBe(`${mock.url}/s/token`);
+});
+
 test("deleted pieces are gone", async ({ desk, mock }) => {
   mock.seed("old piece", 5);
   await desk.reload();
