@@ -69,6 +69,21 @@ export function setDuration(plan: Plan, durationS: number): Plan {
   return { ...next, beats: filled(plan.beats, next) };
 }
 
+/** A longer piece whose chords begin again where they ended, as a verse does. */
+export function continued(plan: Plan, durationS: number): Plan {
+  const longer = setDuration(plan, durationS);
+  const period = plan.beats.filter(({ t }) => t < plan.duration_s - 1e-6).length;
+  const verse = plan.chords.filter(({ t }) => t < plan.duration_s);
+  if (period < 2 || verse.length === 0) return longer;
+  const chords: ChordEvent[] = [];
+  for (let shift = 0; chords.length < MAX_BEATS; shift += period) {
+    const turn = verse.map((chord) => ({ ...chord, t: round(toSeconds(longer.beats, toBeats(plan.beats, chord.t) + shift)) }));
+    chords.push(...turn.filter(({ t }) => t < durationS - 1e-6));
+    if (!(turn[0]!.t < durationS)) break;
+  }
+  return { ...longer, chords };
+}
+
 /** Numbers the beats anew: one length for every bar, the first of them at beat `first`. */
 function renumbered(beats: Beat[], first: number, lengths: number[], usual: number): Beat[] {
   const numbers = beats.map(() => 0);

@@ -3,11 +3,12 @@
 import { signal } from "@preact/signals";
 import { ApiError, explain, postJson } from "../api/client";
 import type { GenerationRequest, Job, SourceMode } from "../api/types";
+import { continued } from "../music/grid";
 import { type Plan, readPlan, trimmed } from "../music/plan";
 import { announce, toast } from "./announce";
 import { change, draft, drawSeed, faults } from "./draft";
 import { open, openId, planOf, remember, watch } from "./jobs";
-import { plan, setPlan } from "./plan";
+import { edit, plan, setPlan } from "./plan";
 import { selection } from "./view";
 
 export const planning = signal(false);
@@ -82,13 +83,16 @@ export function requestOf(seed: number | null): GenerationRequest {
   };
 }
 
+/** Names one submission. `randomUUID` is missing where a page comes without TLS from another machine. */
+const freshKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 async function submit(body: GenerationRequest): Promise<Job | null> {
   if (sending.value) return null;
   sending.value = true;
   faults.value = {};
   try {
     // A lost answer may be asked for again without making the piece twice.
-    const job = await postJson<Job>("/v1/generations", body, { "Idempotency-Key": crypto.randomUUID() });
+    const job = await postJson<Job>("/v1/generations", body, { "Idempotency-Key": freshKey() });
     remember(job);
     open(job.id);
     selection.value = null;
@@ -120,6 +124,10 @@ export interface Rework {
 /** Makes a new piece from output `take` of `job`. */
 export async function rework(job: Job, take: number, { duration_s, ...how }: Rework): Promise<void> {
   const length = duration_s ?? job.outputs[take]?.duration_s ?? draft.value.duration_s;
+  if (duration_s !== undefined) {
+    change({ duration_s });
+    if (plan.value) edit(continued(plan.value, duration_s));
+  }
   const onDesk = plan.value && Math.abs(plan.value.duration_s - length) < 1e-6 ? { plan: trimmed(plan.value) } : {};
   await submit({
     prompt: draft.value.prompt.trim() || job.input.prompt,

@@ -7,6 +7,7 @@ import { follow } from "../api/events";
 import { type Job, type JobEvent, isActive } from "../api/types";
 import { type Plan, readPlan } from "../music/plan";
 import { announce, toast } from "./announce";
+import { plan, setPlan } from "./plan";
 
 export const jobs = signal<ReadonlyMap<string, Job>>(new Map());
 /** Job that lies open, and which of its outputs. */
@@ -155,6 +156,9 @@ export async function watch(id: string): Promise<void> {
     const job = await readJob(id, abort.signal);
     remember(job);
     tellEnd(job);
+    // A piece that was rendered without a plan brings its own.
+    const played = job.status === "succeeded" && id === openId.value && plan.value === null && planOf(job);
+    if (played) setPlan(played, job.input.prompt);
   } catch (error) {
     if (!abort.signal.aborted) toast(explain(error), "error");
   } finally {

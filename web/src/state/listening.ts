@@ -73,8 +73,10 @@ async function loadSketch(): Promise<void> {
   player.load([sound]);
 }
 
+const takeUrl = computed(() => openOutput.value?.url ?? null);
+
 effect(() => {
-  const url = openOutput.value?.url;
+  const url = takeUrl.value;
   takeBuffer.value = null;
   if (!url) return;
   let current = true;

@@ -24,6 +24,7 @@ export const Pin = () => <Icon><path d="M7 3.5h6M8 3.5v5l-2.5 3h9l-2.5-3v-5M10 1
 export const Table = () => <Icon><rect x="3" y="4" width="14" height="12" rx="1.5" /><path d="M3 8.2h14M3 12.1h14M8 8.2V16" /></Icon>;
 export const Download = () => <Icon><path d="M10 3.5v9m0 0 3.5-3.5M10 12.5 6.5 9M4 16.5h12" /></Icon>;
 export const Copy = () => <Icon><rect x="7" y="7" width="9.5" height="9.5" rx="1.5" /><path d="M13 7V5A1.5 1.5 0 0 0 11.5 3.5H5A1.5 1.5 0 0 0 3.5 5v6.5A1.5 1.5 0 0 0 5 13h2" /></Icon>;
+export const Link = () => <Icon><path d="M8.5 11.5a3 3 0 0 0 4.3 0l2.6-2.6a3 3 0 0 0-4.3-4.3l-.9.9M11.5 8.5a3 3 0 0 0-4.3 0l-2.6 2.6a3 3 0 0 0 4.3 4.3l.9-.9" /></Icon>;
 export const Code = () => <Icon><path d="m7 6-4 4 4 4m6-8 4 4-4 4" /></Icon>;
 export const Compare = () => <Icon><path d="M3.5 15 7 5l3.5 10M4.7 11.7h4.6M13 15V6h2a2 2 0 0 1 0 4.2h-2m2.2 0a2.4 2.4 0 0 1 0 4.8H13" /></Icon>;
 export const Gear = () => <Icon><path d="M3 6h8M15 6h2M3 14h2M9 14h8" /><circle cx="13" cy="6" r="2" /><circle cx="7" cy="14" r="2" /></Icon>;

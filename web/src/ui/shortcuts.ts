@@ -6,8 +6,9 @@ import { render } from "../state/actions";
 import { cancel, openJob } from "../state/jobs";
 import { isActive } from "../api/types";
 import { toggle } from "../state/listening";
-import { redo, undo } from "../state/plan";
+import { redo, selectedChord, undo } from "../state/plan";
 import { lengthS, panel, preferences, selection } from "../state/view";
+import { selectedBar } from "./timeline/bar-focus";
 import { step } from "./timeline/ruler";
 
 const WRITES = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]";
@@ -20,6 +21,7 @@ function mark(end: "startS" | "endS"): void {
   const next = { ...old, [end]: at };
   if (next.endS - next.startS < 0.1) return;
   selection.value = next;
+  selectedChord.value = selectedBar.value = -1;
   announce(`Selected ${next.startS.toFixed(1)} to ${next.endS.toFixed(1)} seconds`);
 }
 

@@ -1,7 +1,7 @@
 // The finished sound: its figures, its files, and what can be made from it.
 
 import { useState } from "preact/hooks";
-import { explain, request } from "../api/client";
+import { explain, postJson, request } from "../api/client";
 import { FORMATS, type Job, type JobOutput } from "../api/types";
 import { rework, sending } from "../state/actions";
 import { toast } from "../state/announce";
@@ -9,7 +9,7 @@ import { change, maxDuration } from "../state/draft";
 import { openJob, takeIndex } from "../state/jobs";
 import { openOutput } from "../state/listening";
 import { addToCompare } from "./compare-state";
-import { Compare, Download, Loop, Pin } from "./icons";
+import { Compare, Download, Link, Loop, Pin } from "./icons";
 
 /** Fetches a file with the key and hands it to the browser to save. */
 async function save(url: string, name: string): Promise<void> {
@@ -20,6 +20,19 @@ async function save(url: string, name: string): Promise<void> {
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  } catch (error) {
+    toast(explain(error), "error");
+  }
+}
+
+/** Makes a link by which anybody can hear the piece for a week, and puts it on the clipboard. */
+async function share(job: Job): Promise<void> {
+  try {
+    const { url } = await postJson<{ url: string }>("/v1/shares", { generation_id: job.id });
+    const link = location.origin + url;
+    // Pages without TLS from another machine have no clipboard.
+    const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false);
+    toast(copied ? "The link is copied. It works for a week." : `Anybody can hear it for a week at ${link}`);
   } catch (error) {
     toast(explain(error), "error");
   }
@@ -98,6 +111,7 @@ function More({ job, take }: { job: Job; take: JobOutput }) {
       </div>
       <div class="way">
         <button type="button" class="button" onClick={() => addToCompare(job, take)}><Compare /> Compare</button>
+        <button type="button" class="button" onClick={() => void share(job)}><Link /> Share</button>
       </div>
     </div>
   );

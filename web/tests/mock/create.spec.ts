@@ -19,6 +19,14 @@ test("plans, renders and plays", async ({ desk, mock }) => {
   await expect.poll(async () => Number(await desk.getByRole("slider", { name: "Playhead" }).getAttribute("aria-valuenow"))).toBeGreaterThan(0.1);
 });
 
+test("a piece rendered from the prompt alone brings its plan", async ({ desk, mock }) => {
+  await promptField(desk).fill(PROMPT);
+  await renderButton(desk).click();
+  await expect(result(desk)).toBeVisible();
+  expect(mock.generations[0]!.plan).toBeUndefined();
+  await expect(chordGrid(desk).getByRole("gridcell")).not.toHaveCount(0);
+});
+
 test("an edit by keyboard is in the request and is announced", async ({ desk, mock }) => {
   await makePlan(desk);
   const before = await chordGrid(desk).getByRole("gridcell").count();

@@ -62,7 +62,7 @@ test("a selected part is made anew, a piece varied, extended and looped", async 
   await expect.poll(() => mock.generations[2]?.input_audio).toMatchObject({ mode: "vary", strength: 0.6 });
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Extend" }).click();
-  await expect.poll(() => mock.generations[3]).toMatchObject({ duration_s: 15, input_audio: { mode: "extend" } });
+  await expect.poll(() => mock.generations[3]).toMatchObject({ duration_s: 15, plan: { duration_s: 15 }, input_audio: { mode: "extend" } });
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Make it loop" }).click();
   await expect.poll(() => mock.generations[4]?.input_audio?.mode).toBe("loop");
@@ -120,6 +120,16 @@ test("a piece as code holds what is on the desk", async ({ desk }) => {
     await desk.getByRole("button", { name, exact: true }).click();
     await expect(code).toContainText(words);
   }
+});
+
+test("a piece is shared by a link", async ({ desk, mock, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  mock.seed("shared piece", 1);
+  await desk.reload();
+  await desk.getByRole("button", { name: /^shared piece/ }).click();
+  await desk.getByRole("button", { name: "Share", exact: true }).click();
+  await expect(desk.getByText("The link is copied. It works for a week.")).toBeVisible();
+  expect(await desk.evaluate(() => navigator.clipboard.readText())).toBe(`${mock.url}/s/token`);
 });
 
 test("deleted pieces are gone", async ({ desk, mock }) => {

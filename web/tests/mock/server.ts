@@ -176,6 +176,7 @@ export class Mock {
       this.plans.push(input as unknown as Record<string, unknown>);
       return this.json(response, 200, planFor(input.seed ?? 0, input.duration_s ?? 10));
     }
+    if (path === "/v1/shares") return this.json(response, 201, { id: "share_1", object: "share", url: "/s/token", expires_at: new Date().toISOString() });
     if (path === "/v1/generations" && request.method === "POST") {
       this.generations.push(input);
       return this.json(response, 202, this.create(input).job);

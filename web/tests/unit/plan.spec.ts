@@ -1,7 +1,7 @@
 // Edits of a plan: chords stay in order and inside the piece, and keep their place in the music.
 
 import { expect, test } from "@playwright/test";
-import { moveBarline, setBarLength, setDownbeat, setDuration, setMeter, setTempo, shiftGrid, steadyGrid, tappedTempo } from "../../src/music/grid";
+import { continued, moveBarline, setBarLength, setDownbeat, setDuration, setMeter, setTempo, shiftGrid, steadyGrid, tappedTempo } from "../../src/music/grid";
 import { type Plan, addChord, moveChord, moveStart, readPlan, removeChord, spans, trimmed } from "../../src/music/plan";
 import { bars, barAndBeat, feltBeats, snap, toBeats, toSeconds } from "../../src/music/time";
 
@@ -62,6 +62,11 @@ test("chords follow the tempo, and come back with it", () => {
 test("a longer piece gets more beats, a shorter one sends fewer", () => {
   expect(trimmed(setDuration(plan(), 10)).beats.at(-1)).toEqual({ t: 9.5, beat: 4 });
   expect(trimmed(setDuration(plan(), 5)).chords).toHaveLength(3);
+});
+
+test("an extended piece plays its chords again", () => {
+  expect(names(continued(plan(), 12))).toBe("Am 0-2, Dm 2-4, G 4-6, C 6-8, Am 8-10, Dm 10-12");
+  expect(names(continued(plan(), 9))).toBe("Am 0-2, Dm 2-4, G 4-6, C 6-8, Am 8-9");
 });
 
 test("metre, downbeat and bar lengths renumber the beats", () => {

@@ -9,11 +9,10 @@ import { numeral, parseKey } from "../../music/key";
 import { type Plan, type Span, addChord, moveChord, moveStart, nearestChord, removeChord, spans, stepBeats } from "../../music/plan";
 import { snap, spokenPosition, toBeats } from "../../music/time";
 import { announce } from "../../state/announce";
-import { faults } from "../../state/draft";
 import { edit, endEdit, plan, selectedChord } from "../../state/plan";
 import { fineGrid, preferences, pxPerS } from "../../state/view";
 import { startDrag } from "./drag";
-import { editingChord, focusChord, pendingFocus, tryRename } from "./editing";
+import { chordFault, editingChord, focusChord, pendingFocus, tryRename } from "./editing";
 
 const NARROW_PX = 52;
 
@@ -152,8 +151,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
   const chord = parseChord(symbol);
   const px = (endS - startS) * pxPerS.value;
   const roman = preferences.value.numerals && px > NARROW_PX ? numeral(symbol, parseKey(of.key)) : "";
-  const pointer = `/plan/chords/${index}/symbol`;
-  const wrong = pointer in faults.value;
+  const wrong = chordFault(index);
   const minor = chord?.intervals.includes(3) && !chord.intervals.includes(4);
   const grid = fineGrid.value ? 0.5 : 1;
   useEffect(() => {
@@ -196,7 +194,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       tabIndex={focusable ? 0 : -1}
       aria-selected={selectedChord.value === index}
       aria-colindex={index + 1}
-      aria-invalid={wrong || undefined}
+      aria-invalid={wrong !== undefined || undefined}
       aria-description="Enter renames, Delete removes, Alt and arrows move, Alt, Shift and arrows change the length"
       onPointerDown={dragBody}
       onDblClick={() => (editingChord.value = index)}
@@ -207,7 +205,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       {index > 0 && <span class="edge" onPointerDown={dragEdge} onDblClick={(event) => event.stopPropagation()} />}
       {editing ? <NameInput of={of} index={index} /> : <ChordSymbol symbol={symbol} />}
       {roman && !editing && <span class="numeral" aria-hidden="true">{roman}</span>}
-      {wrong && <span class="cell-fault">{faults.value[pointer]}</span>}
+      {wrong && <span class="cell-fault">{wrong}</span>}
     </div>
   );
 }

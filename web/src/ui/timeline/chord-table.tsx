@@ -3,11 +3,10 @@
 import { addChord, moveStart, removeChord, spans } from "../../music/plan";
 import { spoken } from "../../music/chord";
 import { spokenPosition, toBeats, toSeconds } from "../../music/time";
-import { faults } from "../../state/draft";
 import { edit, plan } from "../../state/plan";
 import { Plus, Trash } from "../icons";
 import { IconButton, NumberInput } from "../parts";
-import { tryRename } from "./editing";
+import { chordFault, tryRename } from "./editing";
 
 export function ChordTable() {
   const of = plan.value!;
@@ -22,12 +21,11 @@ export function ChordTable() {
         </thead>
         <tbody>
           {shown.map(({ index, symbol, startS, endS }) => {
-            const pointer = `/plan/chords/${index}/symbol`;
             return (
               <tr key={index}>
                 <td>
                   <input type="text" aria-label={`Chord ${index + 1}`} value={symbol} maxLength={32}
-                    aria-invalid={pointer in faults.value || undefined}
+                    aria-invalid={chordFault(index) !== undefined || undefined}
                     onChange={(event) => {
                       if (!tryRename(of, index, event.currentTarget.value)) event.currentTarget.value = symbol;
                     }} />

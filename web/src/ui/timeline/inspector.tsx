@@ -81,7 +81,7 @@ function SelectionTools() {
   const { startS, endS } = selection.value!;
   const job = openJob.value;
   const take = takeIndex.value;
-  const ready = job !== null && openOutput.value !== null;
+  const output = openOutput.value;
   const set = (part: Partial<{ startS: number; endS: number }>) => {
     const next = { startS, endS, ...part };
     const bounded = { startS: Math.max(0, next.startS), endS: Math.min(lengthS.value, next.endS) };
@@ -92,9 +92,9 @@ function SelectionTools() {
       <strong class="what">Selection</strong>
       <label class="inline">from <NumberInput value={Math.round(startS * 100) / 100} min={0} step={0.1} onValue={(value) => set({ startS: value })} /></label>
       <label class="inline">to <NumberInput value={Math.round(endS * 100) / 100} min={0} step={0.1} onValue={(value) => set({ endS: value })} /> s</label>
-      {ready && (
+      {job && output && (
         <button type="button" class="button small strong" disabled={sending.value}
-          onClick={() => void rework(job, take, { mode: "inpaint", start_s: startS, end_s: endS })}>
+          onClick={() => void rework(job, take, { mode: "inpaint", start_s: startS, end_s: Math.min(endS, output.duration_s) })}>
           Make this part anew
         </button>
       )}
@@ -108,9 +108,10 @@ export function Inspector() {
   const of = plan.value;
   const chord = of && spans(of).some((span) => span.index === selectedChord.value) ? selectedChord.value : -1;
   const bar = selectedBar.value;
-  const content = selection.value ? <SelectionTools />
-    : of && chord >= 0 ? <ChordTools of={of} index={chord} />
+  // What was touched last: selecting a stretch lets go of chords and bars.
+  const content = of && chord >= 0 ? <ChordTools of={of} index={chord} />
     : of && bar >= 0 ? <BarTools of={of} index={bar} />
+    : selection.value ? <SelectionTools />
     : null;
   return (
     <div class="inspector" role="toolbar" aria-label="Selected">

@@ -10,9 +10,10 @@ import { snap } from "../../music/time";
 import { announce } from "../../state/announce";
 import { openJob, planOf, previews } from "../../state/jobs";
 import { loadingTake, openOutput, takeBuffer } from "../../state/listening";
-import { plan } from "../../state/plan";
+import { plan, selectedChord } from "../../state/plan";
 import { lengthS, pxPerS, selection } from "../../state/view";
 import { dark } from "../theme";
+import { selectedBar } from "./bar-focus";
 import { startDrag } from "./drag";
 import { Ghost } from "./ghost";
 import { RAMPS, loadPicture, paint } from "./mel";
@@ -112,6 +113,7 @@ function pressSound(event: PointerEvent): void {
       const place = (t: number) => Math.min(Math.max(now.altKey ? t : snap(beats, t), 0), end);
       const [a, b] = [place(start), place(start + byS)];
       selection.value = a === b ? null : { startS: Math.min(a, b), endS: Math.max(a, b) };
+      selectedChord.value = selectedBar.value = -1;
     },
     end: (moved) => {
       if (!moved) {
