@@ -48,7 +48,10 @@ mod tests {
         };
         let (low, high) = interval_95(400, mean).unwrap();
         // The standard error of a fair coin over 400 throws is 0.025.
-        assert!((low - 0.451).abs() < 0.01 && (high - 0.549).abs() < 0.01, "{low} {high}");
+        assert!(
+            (low - 0.451).abs() < 0.01 && (high - 0.549).abs() < 0.01,
+            "{low} {high}"
+        );
         assert_eq!(interval_95(400, mean), Some((low, high)));
     }
 

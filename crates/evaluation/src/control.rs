@@ -32,7 +32,9 @@ impl Facts {
     pub fn of_plan(plan: &Plan) -> Self {
         Self {
             tempo_bpm: Some(plan.tempo_bpm),
-            key: plan.key.map(|key| (key.tonic.to_string(), mode_name(key.mode))),
+            key: plan
+                .key
+                .map(|key| (key.tonic.to_string(), mode_name(key.mode))),
             chords: plan.chords.iter().map(|e| e.chord.to_string()).collect(),
             beats_per_bar: plan.beats.iter().map(|beat| beat.number).max(),
         }
@@ -40,10 +42,15 @@ impl Facts {
 
     /// What was found in music. Stretches without a chord are not listed.
     pub fn of_analysis(analysis: &Analysis) -> Self {
-        let chords = analysis.chords.iter().filter(|event| !event.chord.is_no_chord());
+        let chords = analysis
+            .chords
+            .iter()
+            .filter(|event| !event.chord.is_no_chord());
         Self {
             tempo_bpm: analysis.tempo_bpm,
-            key: analysis.key.map(|key| (key.tonic.to_string(), mode_name(key.mode))),
+            key: analysis
+                .key
+                .map(|key| (key.tonic.to_string(), mode_name(key.mode))),
             chords: chords.map(|event| event.chord.to_string()).collect(),
             beats_per_bar: analysis.beats.iter().map(|beat| beat.number).max(),
         }
@@ -165,10 +172,7 @@ impl RowScore {
             num_chords: asked.chords.len(),
             chords_in_order: found_in_order(&asked.chords, &found.chords),
             chords_any_order: found_in_any_order(&asked.chords, &found.chords),
-            chords_any_order_type: found_in_any_order(
-                &types(&asked.chords),
-                &types(&found.chords),
-            ),
+            chords_any_order_type: found_in_any_order(&types(&asked.chords), &types(&found.chords)),
             beat: asked.beats_per_bar.is_some() && asked.beats_per_bar == found.beats_per_bar,
         }
     }
@@ -259,7 +263,10 @@ mod tests {
         assert_eq!(f_sharp.key_or_published_relative, Some(true));
         assert_eq!(f_sharp.key_or_relative, Some(false));
         let c = RowScore::new(&asked, &facts(100.0, ("C", "major"), &[]));
-        assert_eq!((c.key, c.key_or_published_relative), (Some(false), Some(false)));
+        assert_eq!(
+            (c.key, c.key_or_published_relative),
+            (Some(false), Some(false))
+        );
         assert_eq!(c.key_or_relative, Some(true));
     }
 

@@ -66,7 +66,11 @@ impl Distribution {
             .map(|(a, b)| (a - b).powi(2))
             .sum();
         let root = square_root(&self.covariance, dimension);
-        let inner = multiply(&multiply(&root, &other.covariance, dimension), &root, dimension);
+        let inner = multiply(
+            &multiply(&root, &other.covariance, dimension),
+            &root,
+            dimension,
+        );
         let (values, _) = eigen(inner, dimension);
         let cross: f64 = values.into_iter().map(|value| value.max(0.0).sqrt()).sum();
         let traces = trace(&self.covariance, dimension) + trace(&other.covariance, dimension);
@@ -80,9 +84,14 @@ fn trace(matrix: &[f64], dimension: usize) -> f64 {
 
 fn multiply(a: &[f64], b: &[f64], dimension: usize) -> Vec<f64> {
     let mut product = vec![0.0; dimension * dimension];
-    for (row, out) in a.chunks_exact(dimension).zip(product.chunks_exact_mut(dimension)) {
+    for (row, out) in a
+        .chunks_exact(dimension)
+        .zip(product.chunks_exact_mut(dimension))
+    {
         for (value, other) in row.iter().zip(b.chunks_exact(dimension)) {
-            out.iter_mut().zip(other).for_each(|(sum, b)| *sum += value * b);
+            out.iter_mut()
+                .zip(other)
+                .for_each(|(sum, b)| *sum += value * b);
         }
     }
     product
@@ -171,12 +180,18 @@ mod tests {
     fn eigenvalues_of_a_known_matrix() {
         let (mut values, _) = eigen(vec![2.0, 1.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 5.0], 3);
         values.sort_by(f64::total_cmp);
-        values.iter().zip([1.0, 3.0, 5.0]).for_each(|(a, b)| close(*a, b));
+        values
+            .iter()
+            .zip([1.0, 3.0, 5.0])
+            .for_each(|(a, b)| close(*a, b));
     }
 
     #[test]
     fn too_few_and_uneven_vectors_are_refused() {
-        assert!(matches!(Distribution::new(&[vec![1.0]]), Err(Error::TooFew { found: 1, .. })));
+        assert!(matches!(
+            Distribution::new(&[vec![1.0]]),
+            Err(Error::TooFew { found: 1, .. })
+        ));
         assert!(Distribution::new(&[vec![1.0], vec![1.0, 2.0]]).is_err());
         let one = Distribution::new(&[vec![1.0], vec![2.0]]).unwrap();
         let two = Distribution::new(&[vec![1.0, 1.0], vec![2.0, 0.0]]).unwrap();

@@ -36,7 +36,10 @@ pub struct Soundness {
 /// Measures a sound.
 pub fn soundness(waveform: &Waveform) -> Soundness {
     let samples = waveform.samples();
-    let clipped = samples.iter().filter(|sample| sample.abs() >= FULL_SCALE).count();
+    let clipped = samples
+        .iter()
+        .filter(|sample| sample.abs() >= FULL_SCALE)
+        .count();
     let frames = (waveform.sample_rate() as usize / 10).max(1);
     let stretch = frames * usize::from(waveform.channels());
     let silent = |part: &&[f32]| {
@@ -44,14 +47,20 @@ pub fn soundness(waveform: &Waveform) -> Soundness {
         (energy / part.len() as f64).sqrt() < SILENCE_RMS
     };
     let share = |count: usize, of: usize, of_none: f64| {
-        if of == 0 { of_none } else { count as f64 / of as f64 }
+        if of == 0 {
+            of_none
+        } else {
+            count as f64 / of as f64
+        }
     };
     let stretches = samples.chunks(stretch);
     let num_stretches = stretches.len();
     Soundness {
         clipped: share(clipped, samples.len(), 0.0),
         silent: share(stretches.filter(silent).count(), num_stretches, 1.0),
-        integrated_lufs: loudness::measure(waveform).ok().and_then(|l| l.integrated_lufs),
+        integrated_lufs: loudness::measure(waveform)
+            .ok()
+            .and_then(|l| l.integrated_lufs),
     }
 }
 
@@ -83,7 +92,10 @@ pub fn reconstruction(original: &Waveform, restored: &Waveform) -> Result<Recons
     let (mut convergence, mut log_magnitude) = (0.0, 0.0);
     for (n_fft, hop_length) in RESOLUTIONS {
         let stft = Stft::new(n_fft, hop_length)?;
-        let (a, b) = (stft.magnitude(&a).into_values(), stft.magnitude(&b).into_values());
+        let (a, b) = (
+            stft.magnitude(&a).into_values(),
+            stft.magnitude(&b).into_values(),
+        );
         let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|v| v * v).sum::<f64>().sqrt();
         let apart = norm(&mut a.iter().zip(&b).map(|(a, b)| f64::from(a - b)));
         let whole = norm(&mut a.iter().map(|&a| f64::from(a)));
@@ -101,7 +113,11 @@ pub fn reconstruction(original: &Waveform, restored: &Waveform) -> Result<Recons
 
 fn mean_difference(a: &[f32], b: &[f32]) -> f64 {
     let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).sum();
-    if a.is_empty() { 0.0 } else { sum / a.len() as f64 }
+    if a.is_empty() {
+        0.0
+    } else {
+        sum / a.len() as f64
+    }
 }
 
 #[cfg(test)]
@@ -117,21 +133,33 @@ mod tests {
     fn faults_are_shares() {
         let fine = soundness(&sine(0.5));
         assert_eq!((fine.clipped, fine.silent), (0.0, 0.0));
-        assert!(fine.integrated_lufs.is_some_and(|lufs| (-15.0..-5.0).contains(&lufs)));
+        assert!(
+            fine.integrated_lufs
+                .is_some_and(|lufs| (-15.0..-5.0).contains(&lufs))
+        );
         let half = [vec![1.0; 8000], vec![0.0; 8000]].concat();
         let half = soundness(&Waveform::mono(half, 16_000).unwrap());
         assert_eq!((half.clipped, half.silent), (0.5, 0.5));
         let empty = soundness(&Waveform::mono(Vec::new(), 16_000).unwrap());
-        assert_eq!((empty.clipped, empty.silent, empty.integrated_lufs), (0.0, 1.0, None));
+        assert_eq!(
+            (empty.clipped, empty.silent, empty.integrated_lufs),
+            (0.0, 1.0, None)
+        );
     }
 
     #[test]
     fn a_sound_restores_itself_and_half_of_it_is_half_as_good() {
         let same = reconstruction(&sine(0.5), &sine(0.5)).unwrap();
-        assert_eq!((same.log_mel, same.spectral_convergence, same.log_magnitude), (0.0, 0.0, 0.0));
+        assert_eq!(
+            (same.log_mel, same.spectral_convergence, same.log_magnitude),
+            (0.0, 0.0, 0.0)
+        );
         let half = reconstruction(&sine(0.5), &sine(0.25)).unwrap();
         assert!((half.spectral_convergence - 0.5).abs() < 1e-3, "{half:?}");
-        assert!(half.log_magnitude > 0.2 && half.log_magnitude < 0.7, "{half:?}");
+        assert!(
+            half.log_magnitude > 0.2 && half.log_magnitude < 0.7,
+            "{half:?}"
+        );
         let silence = Waveform::mono(vec![0.0; 16_000], 16_000).unwrap();
         let lost = reconstruction(&sine(0.5), &silence).unwrap();
         assert!((lost.spectral_convergence - 1.0).abs() < 1e-6);

@@ -10,7 +10,11 @@ fn facts(row: &Value, suffix: &str) -> Facts {
         tempo_bpm: field("bpm").as_f64(),
         key: serde_json::from_value(field("key2").clone()).expect("a key"),
         chords: serde_json::from_value(field("chords").clone()).expect("chords"),
-        beats_per_bar: numbers.iter().filter_map(Value::as_f64).map(|n| n as u8).max(),
+        beats_per_bar: numbers
+            .iter()
+            .filter_map(Value::as_f64)
+            .map(|n| n as u8)
+            .max(),
     }
 }
 
@@ -32,7 +36,10 @@ fn every_row_and_every_mean_is_that_of_the_published_script() {
             ("tempo_bin", flag(row.tempo_bin)),
             ("tempo_bin_oneoff", flag(row.tempo_bin_tolerant)),
             ("key", flag(row.key.expect("a key"))),
-            ("key_dup", flag(row.key_or_published_relative.expect("a key"))),
+            (
+                "key_dup",
+                flag(row.key_or_published_relative.expect("a key")),
+            ),
             ("chord_in_order", pair(row.chords_in_order)),
             ("chord_any_order", pair(row.chords_any_order)),
             ("chord_any_order_type", pair(row.chords_any_order_type)),
@@ -57,6 +64,9 @@ fn every_row_and_every_mean_is_that_of_the_published_script() {
     for (name, value) in means {
         let (value, expected) = (value.expect(name), golden["expected"][name].as_f64());
         // The script rounds four of them to two digits.
-        assert!((value - expected.expect(name)).abs() < 0.0051, "{name}: {value}");
+        assert!(
+            (value - expected.expect(name)).abs() < 0.0051,
+            "{name}: {value}"
+        );
     }
 }

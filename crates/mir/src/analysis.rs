@@ -124,7 +124,14 @@ mod tests {
         for (event, time_s) in found.chords.iter().zip([0.0, 2.0, 4.0, 6.0]) {
             assert!((event.time_s - time_s).abs() < 0.17, "{event:?}");
         }
-        assert_eq!(found.key.map(|key| key.to_string()).as_deref(), Some("Eb major"));
-        assert!(found.loudness.is_some_and(|loudness| loudness.integrated_lufs.is_some()));
+        assert_eq!(
+            found.key.map(|key| key.to_string()).as_deref(),
+            Some("Eb major")
+        );
+        assert!(
+            found
+                .loudness
+                .is_some_and(|loudness| loudness.integrated_lufs.is_some())
+        );
     }
 }

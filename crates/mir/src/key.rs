@@ -77,14 +77,19 @@ impl KeyModel {
 fn usual_name(key: Key) -> Key {
     let flats = NoteName::from_pitch_class(key.tonic.pitch_class(), mustool_music::Spelling::Flats);
     let other = Key::new(flats, key.mode);
-    if other.signature().abs() < key.signature().abs() { other } else { key }
+    if other.signature().abs() < key.signature().abs() {
+        other
+    } else {
+        key
+    }
 }
 
 /// `[kinds][pitch classes]`, means over frames: pitch classes, roots, basses, roots at the beginning
 /// and at the end, and chords of a major third, of a minor third and of a dominant seventh.
 fn evidence(heard: &[Heard]) -> [[f32; 12]; NUM_KINDS] {
     let root = |heard: &Heard, class: usize| heard.root[class].exp();
-    let tone = |heard: &Heard, class: usize, interval: usize| heard.classes[(class + interval) % 12];
+    let tone =
+        |heard: &Heard, class: usize, interval: usize| heard.classes[(class + interval) % 12];
     let major = |heard: &Heard, class: usize| {
         root(heard, class) * tone(heard, class, 4) * (1.0 - tone(heard, class, 3))
     };
@@ -105,7 +110,9 @@ fn evidence(heard: &[Heard]) -> [[f32; 12]; NUM_KINDS] {
         mean(&heard[heard.len() - edge..], &root),
         mean(heard, &major),
         mean(heard, &minor),
-        mean(heard, &|heard, class| major(heard, class) * tone(heard, class, 10)),
+        mean(heard, &|heard, class| {
+            major(heard, class) * tone(heard, class, 10)
+        }),
     ]
 }
 

@@ -30,7 +30,10 @@ impl<'a> Weights<'a> {
             name: format!("{}: {key}", self.name),
             reason,
         };
-        let tensor = self.tensors.tensor(key).map_err(|error| wrong(error.to_string()))?;
+        let tensor = self
+            .tensors
+            .tensor(key)
+            .map_err(|error| wrong(error.to_string()))?;
         if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
             let found = format!("{:?} {:?}", tensor.dtype(), tensor.shape());
             return Err(wrong(format!("{found} instead of F32 {shape:?}")));
@@ -69,11 +72,8 @@ impl Layer {
         let stored = weights.tensor(&format!("{key}.weight"), &shape)?;
         let mut weight = vec![0.0; stored.len()];
         for (i, value) in stored.into_iter().enumerate() {
-            let (output, input, tap) = (
-                i / (inputs * num_taps),
-                i / num_taps % inputs,
-                i % num_taps,
-            );
+            let (output, input, tap) =
+                (i / (inputs * num_taps), i / num_taps % inputs, i % num_taps);
             weight[(tap * inputs + input) * outputs + output] = value;
         }
         Ok(Self {
@@ -192,7 +192,10 @@ mod tests {
     /// A file with one layer "l", whose weight counts up from 1.
     fn file(shape: &[usize], bias: &[f32]) -> Vec<u8> {
         let bytes = |values: &[f32]| -> Vec<u8> {
-            values.iter().flat_map(|value| value.to_le_bytes()).collect()
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
         };
         let count = shape.iter().product::<usize>();
         let weight: Vec<f32> = (1..=count).map(|i| i as f32).collect();
@@ -211,11 +214,17 @@ mod tests {
         let layer = Layer::new(&Weights::new("test", &bytes).unwrap(), "l", (2, 1), &[3]).unwrap();
         // Taps of input 0: 1 2 3, of input 1: 4 5 6. Two frames: (1, 0), (0, 10).
         let x = [1.0, 0.0, 0.0, 10.0];
-        assert_eq!(layer.over_time(&x, 1, 1), [2.0 + 60.0 + 0.5, 1.0 + 50.0 + 0.5]);
+        assert_eq!(
+            layer.over_time(&x, 1, 1),
+            [2.0 + 60.0 + 0.5, 1.0 + 50.0 + 0.5]
+        );
         assert_eq!(layer.over_time(&x, 1, 2), [2.0 + 0.5, 50.0 + 0.5]);
         assert_eq!(layer.over_time(&x, 2, 1), [2.0 + 0.5, 50.0 + 0.5]);
         let around = layer.around_circle(&[1.0, 0.0, 0.0, 10.0, 0.0, 0.0]);
-        assert_eq!(around, [1.0 + 50.0 + 0.5, 3.0 + 40.0 + 0.5, 2.0 + 60.0 + 0.5]);
+        assert_eq!(
+            around,
+            [1.0 + 50.0 + 0.5, 3.0 + 40.0 + 0.5, 2.0 + 60.0 + 0.5]
+        );
         assert!(layer.over_time(&[], 1, 4).is_empty());
     }
 

@@ -107,9 +107,8 @@ fn emit(heard: &Heard, emissions: &mut [f32]) {
                 .map(|interval| (root + interval) % 12)
                 .map(|class| sounds[class] - silent[class])
                 .sum();
-            emissions[root * QUALITIES.len() + index] = heard.root[root]
-                + CLASSES_WEIGHT * (all_silent + gain)
-                + SHARE_WEIGHT * share;
+            emissions[root * QUALITIES.len() + index] =
+                heard.root[root] + CLASSES_WEIGHT * (all_silent + gain) + SHARE_WEIGHT * share;
         }
     }
     emissions[12 * QUALITIES.len()] = heard.root[12] + CLASSES_WEIGHT * all_silent;
@@ -148,9 +147,8 @@ fn chord(state: usize, frames: &[Heard]) -> Chord {
         return Chord::NO_CHORD;
     }
     let quality = QUALITIES[index].0;
-    let name = |class: usize| {
-        NoteName::from_pitch_class(PitchClass::new(class as i32), Spelling::Flats)
-    };
+    let name =
+        |class: usize| NoteName::from_pitch_class(PitchClass::new(class as i32), Spelling::Flats);
     let chord = Chord::new(name(root), quality);
     let mean = |class: usize| {
         frames.iter().map(|heard| heard.bass[class]).sum::<f32>() / frames.len() as f32
@@ -184,7 +182,11 @@ mod tests {
         let sharp = |at: usize| std::array::from_fn(|i| if i == at { -0.2 } else { -4.0 });
         let heard = Heard {
             classes: std::array::from_fn(|i| {
-                if notes.contains(PitchClass::new(i as i32)) { 0.9 } else { 0.08 }
+                if notes.contains(PitchClass::new(i as i32)) {
+                    0.9
+                } else {
+                    0.08
+                }
             }),
             root: sharp(class(chord.root())),
             bass: sharp(class(chord.bass())),
@@ -193,7 +195,10 @@ mod tests {
     }
 
     fn symbols(segments: &[Segment]) -> Vec<String> {
-        segments.iter().map(|segment| segment.chord.to_string()).collect()
+        segments
+            .iter()
+            .map(|segment| segment.chord.to_string())
+            .collect()
     }
 
     #[test]

@@ -104,7 +104,9 @@ impl ChordNetwork {
         let silent = |frame: &[f32]| frame.iter().all(|&value| value < SILENT);
         let sounds = semitones.frames().map(|frame| !silent(frame));
         let answers = answers.zip(sounds);
-        answers.map(|(answer, sounds)| if sounds { answer } else { Heard::NOTHING }).collect()
+        answers
+            .map(|(answer, sounds)| if sounds { answer } else { Heard::NOTHING })
+            .collect()
     }
 
     /// Semitones to pitch classes in three registers, `[frames][12][FOLDED]`.
@@ -114,7 +116,11 @@ impl ChordNetwork {
         for frame in semitones.frames() {
             let at = |semitone: usize, offset: i32| {
                 let index = usize::try_from(semitone as i32 + offset);
-                index.ok().and_then(|index| frame.get(index)).copied().unwrap_or(0.0)
+                index
+                    .ok()
+                    .and_then(|index| frame.get(index))
+                    .copied()
+                    .unwrap_or(0.0)
             };
             let stack: Vec<f32> = (0..NUM_SEMITONES)
                 .flat_map(|semitone| HARMONICS.map(|offset| at(semitone, offset)))
@@ -130,7 +136,9 @@ impl ChordNetwork {
                 let place = &mut folded[start + class * FOLDED..start + (class + 1) * FOLDED];
                 let registers = place.chunks_exact_mut(NOTE_CHANNELS.1);
                 for (sums, weight) in registers.zip(weights[semitone]) {
-                    sums.iter_mut().zip(note).for_each(|(sum, value)| *sum += weight * value / 4.0);
+                    sums.iter_mut()
+                        .zip(note)
+                        .for_each(|(sum, value)| *sum += weight * value / 4.0);
                 }
             }
         }
@@ -141,12 +149,16 @@ impl ChordNetwork {
     fn heard(&self, hidden: &[f32], each: &[f32]) -> Heard {
         let mut mean = [0.0; WIDTH];
         for place in hidden.chunks_exact(WIDTH) {
-            mean.iter_mut().zip(place).for_each(|(mean, value)| *mean += value / 12.0);
+            mean.iter_mut()
+                .zip(place)
+                .for_each(|(mean, value)| *mean += value / 12.0);
         }
         let none = self.none.rows(&mean);
         let logits = |column: usize, none: f32| -> [f32; 13] {
-            let logits: Vec<f32> =
-                (0..12).map(|class| each[class * 3 + column]).chain([none]).collect();
+            let logits: Vec<f32> = (0..12)
+                .map(|class| each[class * 3 + column])
+                .chain([none])
+                .collect();
             let logs = log_softmax(&logits);
             std::array::from_fn(|i| logs[i])
         };
@@ -204,7 +216,12 @@ mod tests {
             let c = [48, 52, 55, 60].map(|note| note + shift);
             let f = [41, 53, 57, 60].map(|note| note + shift);
             let sound = chords(&[&c, &f, &c]);
-            network.forward(&crate::frontend::Frontend::new(&sound).unwrap().pitch.semitones)
+            network.forward(
+                &crate::frontend::Frontend::new(&sound)
+                    .unwrap()
+                    .pitch
+                    .semitones,
+            )
         };
         let root = |heard: &Heard| (0..13).max_by(|&a, &b| heard.root[a].total_cmp(&heard.root[b]));
         for shift in 0..12 {
@@ -212,7 +229,11 @@ mod tests {
             let class = |of: u8| Some(usize::from((of + shift) % 12));
             assert_eq!(root(&heard[5]), class(0), "shift {shift}");
             assert_eq!(root(&heard[15]), class(5), "shift {shift}");
-            assert!(heard.iter().all(|h| h.classes.iter().all(|p| (0.0..=1.0).contains(p))));
+            assert!(
+                heard
+                    .iter()
+                    .all(|h| h.classes.iter().all(|p| (0.0..=1.0).contains(p)))
+            );
         }
     }
 

@@ -32,7 +32,10 @@ pub(super) const QUALITIES: [(Quality, f32); 20] = [
 
 /// Pitch classes of a quality above its root, as a mask of twelve bits.
 pub(super) fn mask(quality: Quality) -> u16 {
-    let classes = quality.intervals().into_iter().map(|interval| 1 << (interval % 12));
+    let classes = quality
+        .intervals()
+        .into_iter()
+        .map(|interval| 1 << (interval % 12));
     classes.fold(0, |mask, class| mask | class)
 }
 
@@ -42,8 +45,10 @@ mod tests {
 
     #[test]
     fn no_two_qualities_have_the_same_notes() {
-        let masks: std::collections::BTreeSet<u16> =
-            QUALITIES.iter().map(|&(quality, _)| mask(quality)).collect();
+        let masks: std::collections::BTreeSet<u16> = QUALITIES
+            .iter()
+            .map(|&(quality, _)| mask(quality))
+            .collect();
         assert_eq!(masks.len(), QUALITIES.len());
         assert!(masks.iter().all(|mask| mask & 1 == 1));
     }

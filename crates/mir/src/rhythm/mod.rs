@@ -179,7 +179,9 @@ mod tests {
             .collect();
         let pulses = |parts: usize| -> Vec<f32> {
             let hit = |frame: usize| frame * parts % 60 < parts;
-            (0..480).map(|frame| f32::from(u8::from(hit(frame)))).collect()
+            (0..480)
+                .map(|frame| f32::from(u8::from(hit(frame))))
+                .collect()
         };
         assert!(falls_into_three(&beats, &pulses(3)));
         assert!(!falls_into_three(&beats, &pulses(2)));

@@ -80,12 +80,19 @@ impl Evidence {
         let fine = |values: &[f32]| -> Vec<f32> {
             let half = |pair: &[f32]| [pair[0], (pair[0] + pair[1]) / 2.0];
             let last = values.last().map(|&last| [last, last]);
-            values.windows(2).flat_map(half).chain(last.into_iter().flatten()).collect()
+            values
+                .windows(2)
+                .flat_map(half)
+                .chain(last.into_iter().flatten())
+                .collect()
         };
         let (any, down) = (fine(&activation.beat), fine(&activation.downbeat));
         let clear = |p: f32| p.clamp(DOUBT, 1.0 - DOUBT);
         let ratio = |p: f32, any: f32| EVIDENCE_WEIGHT * (clear(p).ln() - clear(1.0 - any).ln());
-        let other = any.iter().zip(&down).map(|(&any, &down)| ratio(any - down, any));
+        let other = any
+            .iter()
+            .zip(&down)
+            .map(|(&any, &down)| ratio(any - down, any));
         let downbeat = any.iter().zip(&down).map(|(&any, &down)| ratio(down, any));
         Self {
             beat: other.collect(),
@@ -95,7 +102,11 @@ impl Evidence {
     }
 
     fn of(&self, number: usize) -> &[f32] {
-        if number == 0 { &self.downbeat } else { &self.beat }
+        if number == 0 {
+            &self.downbeat
+        } else {
+            &self.beat
+        }
     }
 
     /// Time of a beat between the frames: the centre of the activation around it.
@@ -154,9 +165,7 @@ fn best_path(evidence: &Evidence, beats_per_bar: usize) -> (f32, Vec<(usize, u8)
             let previous = (number + beats_per_bar - 1) % beats_per_bar;
             let ending: Vec<f32> = (0..NUM_LENGTHS)
                 .map(|length| match frame.checked_sub(length + LENGTHS.0) {
-                    Some(start) => {
-                        scores[start % RING * states + previous * NUM_LENGTHS + length]
-                    }
+                    Some(start) => scores[start % RING * states + previous * NUM_LENGTHS + length],
                     None => f32::NEG_INFINITY,
                 })
                 .collect();
