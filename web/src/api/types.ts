@@ -70,6 +70,7 @@ export interface Job {
   model: { id: string } | null;
   usage: { compute_s: number | null } | null;
   error: { code: string; detail: string } | null;
+  urls: { self: string; events: string; cancel: string };
 }
 
 export interface Page<T> {

@@ -43,7 +43,7 @@ export function Prompt() {
         id="prompt"
         ref={area}
         rows={1}
-        placeholder="Slow bossa nova with nylon guitar, A minor…"
+        placeholder="Slow bossa nova…"
         value={prompt}
         maxLength={MAX_PROMPT_CHARS}
         {...faultProps("/prompt", `${id}-fault`)}

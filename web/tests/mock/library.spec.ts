@@ -119,6 +119,7 @@ test("a piece as code holds what is on the desk", async ({ desk }) => {
   for (const [name, words] of [["Python", "urllib.request"], ["JavaScript", "await fetch"], ["Command line", "mustool generate"]] as const) {
     await desk.getByRole("button", { name, exact: true }).click();
     await expect(code).toContainText(words);
+    await expect(code).not.toContainText("MUSTOOL_KEY");
   }
 });
 

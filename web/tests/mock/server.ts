@@ -116,6 +116,7 @@ export class Mock {
       id, status: "queued", created_at: new Date(Date.now() + this.count).toISOString(), completed_at: null,
       queue: { position: waiting, eta_s: 4 * (waiting + 1) }, progress: null, input, resolved: null, outputs: [],
       model: { id: "mock" }, usage: null, error: null,
+      urls: { self: `/v1/generations/${id}`, events: `/v1/generations/${id}/events`, cancel: `/v1/generations/${id}/cancel` },
     };
     const kept: Kept = { job, plan, events: [], listeners: new Set() };
     this.kept.set(id, kept);
