@@ -14,16 +14,26 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function indented(body: GenerationRequest): string {
   // Beats and chords stay on one line each.
-  return JSON.stringify(body, null, 2).replace(/\{\s+"t": ([\d.]+),\s+"(\w+)": ("[^"]*"|\d+)\s+\}/g, '{"t": $1, "$2": $3}');
+  return JSON.stringify(body, null, 2).replace(
+    /\{\s+"t": ([\d.]+),\s+"(\w+)": ("[^"]*"|\d+)\s+\}/g,
+    '{"t": $1, "$2": $3}',
+  );
 }
 
-const python = (json: string) => json.replace(/\btrue\b/g, "True").replace(/\bfalse\b/g, "False").replace(/\bnull\b/g, "None");
+const python = (json: string) =>
+  json
+    .replace(/\btrue\b/g, "True")
+    .replace(/\bfalse\b/g, "False")
+    .replace(/\bnull\b/g, "None");
 
 /** The languages that are offered, each with what it makes of a request to `origin`. Where a key is
  * `needed` it is taken from the environment, never written out. */
 const LANGUAGES: Record<string, (body: GenerationRequest, origin: string, needed: boolean) => string> = {
   curl: (body, origin, needed) => {
-    const type = { wav: "audio/wav", flac: "audio/flac", mp3: "audio/mpeg", ogg: "audio/ogg" }[body.output?.format ?? "wav"] ?? "audio/wav";
+    const type =
+      { wav: "audio/wav", flac: "audio/flac", mp3: "audio/mpeg", ogg: "audio/ogg" }[
+        body.output?.format ?? "wav"
+      ] ?? "audio/wav";
     return `curl ${origin}/v1/generations \\
   -H 'Content-Type: application/json' \\
   -H 'Accept: ${type}' \\${needed ? '\n  -H "Authorization: Bearer $MUSTOOL_KEY" \\' : ""}
@@ -99,12 +109,20 @@ export function SnippetsDialog() {
     <Dialog title="This piece as code" wide onClose={() => (panel.value = null)}>
       <div class="tabs" role="group" aria-label="Language">
         {Object.keys(LANGUAGES).map((name) => (
-          <button key={name} type="button" aria-pressed={name === language} onClick={() => setLanguage(name)}>{name}</button>
+          <button key={name} type="button" aria-pressed={name === language} onClick={() => setLanguage(name)}>
+            {name}
+          </button>
         ))}
-        <button type="button" class="button small" onClick={() => void copy()}><Copy /> Copy</button>
+        <button type="button" class="button small" onClick={() => void copy()}>
+          <Copy /> Copy
+        </button>
       </div>
-      <pre id="snippet" tabIndex={0} aria-label={`${language} code`}><code>{text}</code></pre>
-      <p class="note">The whole interface is described at <a href="/docs">/docs</a>.</p>
+      <pre id="snippet" tabIndex={0} aria-label={`${language} code`}>
+        <code>{text}</code>
+      </pre>
+      <p class="note">
+        The whole interface is described at <a href="/docs">/docs</a>.
+      </p>
     </Dialog>
   );
 }
