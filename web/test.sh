@@ -12,6 +12,7 @@ MUSTOOL="$(realpath "${1:-../target/release/mustool}")"
 export MUSTOOL
 
 [[ -d node_modules ]] || npm ci
+npm run --silent check
 npm run --silent build
 npx playwright test --project=unit --project=mock
 npx playwright test --project=server

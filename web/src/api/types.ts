@@ -18,7 +18,13 @@ export interface GenerationRequest {
   guidance_scale?: number;
   scheduler?: string;
   /** Single facts; what they leave open the model chooses. */
-  controls?: { tempo_bpm?: number; time_signature?: string; key?: string; beats?: Beat[]; chords?: ChordEvent[] };
+  controls?: {
+    tempo_bpm?: number;
+    time_signature?: string;
+    key?: string;
+    beats?: Beat[];
+    chords?: ChordEvent[];
+  };
   /** The whole plan, to be played as it is. */
   plan?: Plan;
   input_audio?: InputAudio;
@@ -70,6 +76,7 @@ export interface Job {
   model: { id: string } | null;
   usage: { compute_s: number | null } | null;
   error: { code: string; detail: string } | null;
+  urls: { self: string; events: string; cancel: string };
 }
 
 export interface Page<T> {
@@ -103,7 +110,12 @@ export interface Problem {
 
 /** An event of a job's stream. */
 export type JobEvent =
-  | { type: "queued" | "started" | "canceled" | "snapshot" | "completed"; job?: Job; position?: number; eta_s?: number }
+  | {
+      type: "queued" | "started" | "canceled" | "snapshot" | "completed";
+      job?: Job;
+      position?: number;
+      eta_s?: number;
+    }
   | ({ type: "progress" } & Progress)
   | { type: "preview"; step: number; mel_png_url: string }
   | { type: "failed"; problem: Problem };

@@ -24,7 +24,10 @@ function showFaults(error: unknown): void {
   // A server that is away has its own banner.
   if (error instanceof ApiError && error.status === 0) return announce(error.message);
   if (!first) return toast(explain(error), "error");
-  toast(found.length === 1 ? `Please check: ${first.detail}` : `Please check ${found.length} fields.`, "error");
+  toast(
+    found.length === 1 ? `Please check: ${first.detail}` : `Please check ${found.length} fields.`,
+    "error",
+  );
   // After the page has shown the messages, go to the first.
   requestAnimationFrame(() => document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
 }
@@ -58,7 +61,9 @@ export async function makePlan(again = false): Promise<void> {
     const next = readPlan({ duration_s, ...answer });
     if (!next) throw new Error("The server’s plan could not be read.");
     setPlan(next, prompt);
-    announce(`Plan ready: ${Math.round(next.tempo_bpm)} beats per minute, ${next.key ?? "no key"}, ${next.chords.length} chords`);
+    announce(
+      `Plan ready: ${Math.round(next.tempo_bpm)} beats per minute, ${next.key ?? "no key"}, ${next.chords.length} chords`,
+    );
   } catch (error) {
     showFaults(error);
   } finally {
@@ -84,7 +89,8 @@ export function requestOf(seed: number | null): GenerationRequest {
 }
 
 /** Names one submission. `randomUUID` is missing where a page comes without TLS from another machine. */
-const freshKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const freshKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function submit(body: GenerationRequest): Promise<Job | null> {
   if (sending.value) return null;
@@ -128,7 +134,8 @@ export async function rework(job: Job, take: number, { duration_s, ...how }: Rew
     change({ duration_s });
     if (plan.value) edit(continued(plan.value, duration_s));
   }
-  const onDesk = plan.value && Math.abs(plan.value.duration_s - length) < 1e-6 ? { plan: trimmed(plan.value) } : {};
+  const onDesk =
+    plan.value && Math.abs(plan.value.duration_s - length) < 1e-6 ? { plan: trimmed(plan.value) } : {};
   await submit({
     prompt: draft.value.prompt.trim() || job.input.prompt,
     duration_s: length,

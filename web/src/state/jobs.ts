@@ -127,7 +127,8 @@ function receive(id: string, event: JobEvent): boolean {
 function tellEnd(job: Job): void {
   const name = job.input.prompt.slice(0, 60);
   if (job.status === "succeeded") announce(`Ready: ${name}`);
-  else if (job.status === "failed") toast(`It did not work: ${job.error?.detail ?? "no reason given"}`, "error");
+  else if (job.status === "failed")
+    toast(`It did not work: ${job.error?.detail ?? "no reason given"}`, "error");
   else announce(`${standing(job)}: ${name}`);
 }
 

@@ -36,12 +36,18 @@ function withControl(event: KeyboardEvent, writing: boolean): (() => void) | und
 function single(event: KeyboardEvent, target: Element): (() => void) | undefined {
   if (event.key === " " && !target.closest(PRESSES)) return () => void toggle();
   switch (event.key) {
-    case "k": return stop;
-    case "j": return () => step(-1, true);
-    case "l": return () => step(1, true);
-    case "[": return () => mark("startS");
-    case "]": return () => mark("endS");
-    case "?": return () => (panel.value = "help");
+    case "k":
+      return stop;
+    case "j":
+      return () => step(-1, true);
+    case "l":
+      return () => step(1, true);
+    case "[":
+      return () => mark("startS");
+    case "]":
+      return () => mark("endS");
+    case "?":
+      return () => (panel.value = "help");
   }
 }
 
@@ -56,11 +62,15 @@ export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || panel.value !== null) return;
   const writing = target.matches?.(WRITES) ?? false;
   const control = event.ctrlKey || event.metaKey;
-  const act = control ? withControl(event, writing)
-    : writing || event.altKey ? undefined
-    : event.key === "Escape" ? onEscape
-    : preferences.value.singleKeys ? single(event, target)
-    : undefined;
+  const act = control
+    ? withControl(event, writing)
+    : writing || event.altKey
+      ? undefined
+      : event.key === "Escape"
+        ? onEscape
+        : preferences.value.singleKeys
+          ? single(event, target)
+          : undefined;
   if (!act) return;
   event.preventDefault();
   act();

@@ -21,7 +21,9 @@ for (const scheme of ["light", "dark"] as const) {
     await desk.keyboard.press("Escape");
     mock.manual = true;
     await renderButton(desk).click();
-    const id = mock.jobs.at(-1)?.id ?? (await expect.poll(() => mock.jobs.at(-1)?.status).toBe("queued"), mock.jobs.at(-1)!.id);
+    const id =
+      mock.jobs.at(-1)?.id ??
+      (await expect.poll(() => mock.jobs.at(-1)?.status).toBe("queued"), mock.jobs.at(-1)!.id);
     await expect(desk.getByRole("progressbar")).toBeVisible();
     await expectAccessible(desk);
     mock.advance(id, 0.5);
@@ -32,7 +34,10 @@ for (const scheme of ["light", "dark"] as const) {
     await desk.getByRole("button", { name: "Show chords as a table" }).click();
     await desk.getByText("More settings").click();
     await expectAccessible(desk);
-    await desk.getByRole("group", { name: "Make more of this" }).getByRole("button", { name: "Compare" }).click();
+    await desk
+      .getByRole("group", { name: "Make more of this" })
+      .getByRole("button", { name: "Compare" })
+      .click();
     await desk.getByRole("button", { name: "Compare an older piece" }).click({ force: true });
     for (const name of ["Compare", "Code", "Keys", "Settings"]) {
       if (name !== "Compare") await desk.getByRole("navigation").getByRole("button", { name }).click();
@@ -48,7 +53,9 @@ test("nothing is cut off on a narrow screen", async ({ desk }) => {
   for (const width of [320, 360, 390]) {
     await desk.setViewportSize({ width, height: 700 });
     if (width === 320) await makePlan(desk);
-    const wide = await desk.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const wide = await desk.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     expect(wide, `${width} px`).toBe(0);
     expect((await chordCell(desk, 0).boundingBox())!.width).toBeGreaterThan(20);
   }

@@ -23,7 +23,12 @@ function reader(plan: Plan) {
     while (chords[chord + 1] && chords[chord + 1]!.t <= t) chord++;
     while (plan.beats[beat + 1] && plan.beats[beat + 1]!.t <= t) beat++;
     const { t: begun = 0, chord: parsed = null } = chords[chord] ?? {};
-    return { root: parsed?.root ?? null, intervals: parsed?.intervals ?? [], sinceChord: t - begun, sinceBeat: t - (plan.beats[beat]?.t ?? 0) };
+    return {
+      root: parsed?.root ?? null,
+      intervals: parsed?.intervals ?? [],
+      sinceChord: t - begun,
+      sinceBeat: t - (plan.beats[beat]?.t ?? 0),
+    };
   };
 }
 
@@ -34,7 +39,8 @@ export function wav(plan: Plan, tags: Record<string, string>): Buffer {
   for (let i = 0; i < samples.length / 2; i++) {
     const t = i / RATE;
     const { root, sinceChord, sinceBeat } = at(t);
-    const tone = root === null ? 0 : Math.sin(2 * Math.PI * 130.81 * 2 ** (root / 12) * t) * Math.exp(-sinceChord / 1.5);
+    const tone =
+      root === null ? 0 : Math.sin(2 * Math.PI * 130.81 * 2 ** (root / 12) * t) * Math.exp(-sinceChord / 1.5);
     const pulse = Math.sin(2 * Math.PI * 60 * t) * Math.exp(-sinceBeat / 0.05);
     samples.writeInt16LE(Math.round(9000 * tone + 7000 * pulse), i * 2);
   }
@@ -46,7 +52,10 @@ export function wav(plan: Plan, tags: Record<string, string>): Buffer {
   format.writeUInt16LE(2, 12);
   format.writeUInt16LE(16, 14);
   const mtag = chunk("mtag", Buffer.from(JSON.stringify(tags)));
-  return chunk("RIFF", Buffer.concat([Buffer.from("WAVE"), chunk("fmt ", format), mtag, chunk("data", samples)]));
+  return chunk(
+    "RIFF",
+    Buffer.concat([Buffer.from("WAVE"), chunk("fmt ", format), mtag, chunk("data", samples)]),
+  );
 }
 
 const CRC = Uint32Array.from({ length: 256 }, (_, n) => {

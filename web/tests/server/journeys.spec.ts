@@ -3,17 +3,31 @@
 import { readFile } from "node:fs/promises";
 import { type Page, expect, test as base } from "@playwright/test";
 import type { Job } from "../../src/api/types";
-import { PROMPT, chordCell, expectAccessible, files, listen, makePlan, promptField, renameByKeyboard, renderButton, result } from "../journeys";
+import {
+  PROMPT,
+  chordCell,
+  expectAccessible,
+  files,
+  listen,
+  makePlan,
+  promptField,
+  renameByKeyboard,
+  renderButton,
+  result,
+} from "../journeys";
 import { watchPage } from "../mock/fixtures";
 import { Server } from "./server";
 
 const test = base.extend<{ desk: Page }, { server: Server }>({
-  server: [async ({}, use) => {
-    const server = new Server();
-    await server.start();
-    await use(server);
-    await server.stop();
-  }, { scope: "worker" }],
+  server: [
+    async ({}, use) => {
+      const server = new Server();
+      await server.start();
+      await use(server);
+      await server.stop();
+    },
+    { scope: "worker" },
+  ],
   desk: async ({ page, server }, use) => {
     const wrongs = watchPage(page, () => server.url);
     await page.goto(server.url);
@@ -54,7 +68,11 @@ test("plan, edit by keyboard, render: exactly that plan sounds", async ({ desk, 
   await expect(desk.locator("canvas.mel")).toBeVisible();
   await expectAccessible(desk);
   await desk.getByRole("button", { name: "Play", exact: true }).click();
-  await expect.poll(async () => Number(await desk.getByRole("slider", { name: "Playhead" }).getAttribute("aria-valuenow"))).toBeGreaterThan(0.1);
+  await expect
+    .poll(async () =>
+      Number(await desk.getByRole("slider", { name: "Playhead" }).getAttribute("aria-valuenow")),
+    )
+    .toBeGreaterThan(0.1);
 });
 
 test("edit by mouse: the request holds it", async ({ desk, server }) => {
@@ -107,14 +125,17 @@ test("every format is saved and can be decoded; a file gives its settings back",
   await renderButton(desk).click();
   await expect(result(desk)).toBeVisible(RENDERED);
   const saved: Record<string, Buffer> = {};
-  for (const name of await files(desk).getByRole("button").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")!))) {
+  for (const name of await files(desk)
+    .getByRole("button")
+    .evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")!))) {
     const saving = desk.waitForEvent("download");
     await files(desk).getByRole("button", { name, exact: true }).click();
     const download = await saving;
     saved[download.suggestedFilename().split(".").at(-1)!] = await readFile(await download.path());
   }
   const starts: Record<string, string> = { wav: "RIFF", flac: "fLaC", ogg: "OggS", mid: "MThd" };
-  for (const [ending, magic] of Object.entries(starts)) expect(saved[ending]?.toString("latin1", 0, 4), ending).toBe(magic);
+  for (const [ending, magic] of Object.entries(starts))
+    expect(saved[ending]?.toString("latin1", 0, 4), ending).toBe(magic);
   expect(JSON.parse(saved.json!.toString())).toHaveProperty("chords");
   const { outputs } = await newest(server);
   for (const format of ["flac", "mp3", "ogg"]) {
@@ -126,7 +147,9 @@ test("every format is saved and can be decoded; a file gives its settings back",
   for (const ending of ["wav", "flac"]) {
     await promptField(desk).fill("something else");
     await desk.getByLabel("Seed", { exact: true }).fill("");
-    await desk.getByLabel("choose one").setInputFiles({ name: `piece.${ending}`, mimeType: `audio/${ending}`, buffer: saved[ending]! });
+    await desk
+      .getByLabel("choose one")
+      .setInputFiles({ name: `piece.${ending}`, mimeType: `audio/${ending}`, buffer: saved[ending]! });
     await expect(promptField(desk)).toHaveValue("calm piano waltz in F major, 3/4");
     await expect(desk.getByLabel("Seed", { exact: true })).toHaveValue("77");
     await expect(chordCell(desk, 0)).toHaveAccessibleName(symbol);

@@ -33,11 +33,15 @@ export class Server {
     this.url = `http://127.0.0.1:${this.port}`;
     const flags = ["serve", "--listen", `127.0.0.1:${this.port}`, "--store", this.folder];
     const child = spawn(program, flags, { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (this.log += data.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (data: Buffer) => (this.log += data.toString()));
     this.process = child;
     for (;;) {
       if (child.exitCode !== null) throw new Error(`mustool serve ended with ${child.exitCode}: ${this.log}`);
-      const live = await fetch(`${this.url}/health/live`).then((answer) => answer.ok, () => false);
+      const live = await fetch(`${this.url}/health/live`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
       if (live) return;
       await new Promise((next) => setTimeout(next, 50));
     }

@@ -33,7 +33,9 @@ export function tryRename(of: Plan, index: number, text: string): boolean {
     return false;
   }
   if (chordFault(index)) {
-    faults.value = Object.fromEntries(Object.entries(faults.value).filter(([pointer]) => !pointer.startsWith(about(index))));
+    faults.value = Object.fromEntries(
+      Object.entries(faults.value).filter(([pointer]) => !pointer.startsWith(about(index))),
+    );
   }
   if (chord.symbol !== of.chords[index]?.symbol) {
     edit(renameChord(of, index, chord.symbol), spoken(chord.symbol));

@@ -99,7 +99,14 @@ function Mel() {
   }, [picture, theme]);
   if (!picture) return null;
   const unfinished = openOutput.value === null;
-  return <canvas ref={canvas} class={unfinished ? "mel unfinished" : "mel"} style={{ width: `${length * pxPerS.value}px` }} aria-hidden="true" />;
+  return (
+    <canvas
+      ref={canvas}
+      class={unfinished ? "mel unfinished" : "mel"}
+      style={{ width: `${length * pxPerS.value}px` }}
+      aria-hidden="true"
+    />
+  );
 }
 
 /** Selects by dragging, on the beats unless Alt is held; a click sets the playhead. */
@@ -120,7 +127,9 @@ function pressSound(event: PointerEvent): void {
         seek(Math.min(start, end));
         selection.value = null;
       } else if (selection.value) {
-        announce(`Selected ${selection.value.startS.toFixed(1)} to ${selection.value.endS.toFixed(1)} seconds`);
+        announce(
+          `Selected ${selection.value.startS.toFixed(1)} to ${selection.value.endS.toFixed(1)} seconds`,
+        );
       }
     },
   });
@@ -132,10 +141,22 @@ export function SoundLanes() {
   const silent = !busy && !takeBuffer.value && !loadingTake.value;
   return (
     <div class="sound" onPointerDown={pressSound}>
-      <div class="wave-lane"><Wave /></div>
-      <div class="mel-lane"><Mel /></div>
-      {plan.value && <Ghost pictured={openOutput.value !== null || (job !== null && job.id in previews.value)} />}
-      {silent && <p class="lane-note">{plan.value ? "No sound yet. Play the sketch, or render." : "Sound and picture of the piece appear here."}</p>}
+      <div class="wave-lane">
+        <Wave />
+      </div>
+      <div class="mel-lane">
+        <Mel />
+      </div>
+      {plan.value && (
+        <Ghost pictured={openOutput.value !== null || (job !== null && job.id in previews.value)} />
+      )}
+      {silent && (
+        <p class="lane-note">
+          {plan.value
+            ? "No sound yet. Play the sketch, or render."
+            : "Sound and picture of the piece appear here."}
+        </p>
+      )}
       {loadingTake.value && <p class="lane-note">Loading…</p>}
     </div>
   );
@@ -146,7 +167,13 @@ export function SelectionMark() {
   if (!chosen) return null;
   const scale = pxPerS.value;
   return (
-    <div class="selection" aria-hidden="true"
-      style={{ transform: `translateX(${chosen.startS * scale}px)`, width: `${(chosen.endS - chosen.startS) * scale}px` }} />
+    <div
+      class="selection"
+      aria-hidden="true"
+      style={{
+        transform: `translateX(${chosen.startS * scale}px)`,
+        width: `${(chosen.endS - chosen.startS) * scale}px`,
+      }}
+    />
   );
 }
