@@ -6,17 +6,20 @@
 mod args;
 mod bench;
 mod bench_networks;
+mod bench_serve;
 mod compose;
 mod controls;
 mod convert;
 mod doctor;
 mod generate;
+mod http;
 mod info;
 mod jobs;
 mod models;
 mod output;
 mod plan;
 mod request;
+mod serve;
 mod source;
 mod terminal;
 mod train;
@@ -47,6 +50,7 @@ enum Command {
     Models(models::Models),
     Doctor(doctor::Doctor),
     Compose(Box<compose::Compose>),
+    Serve(Box<serve::Serve>),
     Train(train::Train),
     Bench(bench::Bench),
     /// Print the completions of a shell, to be sourced by it.
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Command::Models(args) => models::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Compose(args) => compose::run(*args),
+        Command::Serve(args) => serve::run(*args),
         Command::Train(args) => train::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Completions { shell } => completions(shell),

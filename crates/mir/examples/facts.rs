@@ -1,4 +1,5 @@
 //! Prints the facts of audio files as JSON lines, for comparison with annotations.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 use mustool_audio::decode::{self, DecodeLimits};
 use mustool_mir::Analyzer;

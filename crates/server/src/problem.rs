@@ -284,6 +284,7 @@ impl From<Error> for Problem {
                     .retry_after(STORE_RETRY_S)
             }
             Error::Audio(error) => audio_problem(&error),
+            Error::Analysis(_) => Self::new(Code::InvalidAudio, detail),
             Error::Diffusion(mustool_diffusion::Error::InvalidRequest { field, reason }) => {
                 let pointer = format!("/{field}");
                 let detail = format!("{pointer}: {reason}");

@@ -204,6 +204,20 @@ impl Hub {
         topic.bell.send_replace(topic.ring.last_id());
     }
 
+    /// Whether there is a ring of this job.
+    pub fn knows(&self, job_id: &str) -> bool {
+        self.lock().contains_key(job_id)
+    }
+
+    /// Jobs that somebody follows right now.
+    pub fn followed(&self) -> Vec<String> {
+        let topics = self.lock();
+        let followed = topics
+            .iter()
+            .filter(|(_, topic)| topic.bell.receiver_count() > 0);
+        followed.map(|(job_id, _)| job_id.clone()).collect()
+    }
+
     /// Forgets a job that was deleted; streams of it end.
     pub fn forget(&self, job_id: &str) {
         self.lock().remove(job_id);

@@ -16,7 +16,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error as HttpError};
 
 use guard::Guarded;
-pub use guard::{Policy, Refusal};
+pub use guard::{Policy, PortRule, Refusal};
 pub use sign::Signer;
 
 /// How often a delivery is tried.
@@ -86,6 +86,11 @@ impl Sender {
             signer,
             policy,
         }
+    }
+
+    /// Where it goes.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Tries once, signed for the moment `now_s` (seconds since 1970). Blocks for at most 5 s.

@@ -29,7 +29,6 @@ fn write_tone(path: &Path, hz: f64, seconds: f64, sample_rate: u32) {
     wav::write_file(path, &waveform, SampleFormat::Pcm16, &Tags::default()).unwrap();
 }
 
-#[expect(clippy::result_large_err, reason = "the error of the library as it is")]
 fn prepared(folder: &Path, cache: &Path) -> mustool_training::Result<(Place, Index)> {
     let place = Place {
         folder: cache.to_path_buf(),

@@ -110,7 +110,7 @@ pub struct FileResponse {
     pub media_type: &'static str,
     /// Name under which it is saved, if it has one.
     pub disposition: Option<Disposition>,
-    /// How long caches of the client may keep it, in seconds.
+    /// How long the client may keep it without asking, in seconds.
     pub max_age_s: u32,
 }
 
@@ -139,10 +139,11 @@ impl FileResponse {
             headers.insert(name, value);
         };
         set(header::ETAG, format!("\"{}\"", self.etag));
-        set(
-            header::CACHE_CONTROL,
-            format!("private, max-age={}, immutable", self.max_age_s),
-        );
+        let caching = match self.max_age_s {
+            0 => "no-cache".to_owned(),
+            seconds => format!("private, max-age={seconds}, immutable"),
+        };
+        set(header::CACHE_CONTROL, caching);
         if selection == Selection::NotModified {
             headers.remove(header::CONTENT_TYPE);
             return response;

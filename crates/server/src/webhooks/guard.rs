@@ -11,23 +11,24 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+/// Which ports may be sent to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PortRule {
+    /// 443 alone.
+    #[default]
+    Https,
+    /// All.
+    Any,
+}
+
 /// Which addresses may be sent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Ports; 443 alone by default.
-    pub ports: Vec<u16>,
+    /// Which ports.
+    pub ports: PortRule,
     /// Whether loopback and private networks are allowed too. Link-local addresses, where clouds
     /// keep their secrets, never are.
     pub allow_private: bool,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            ports: vec![443],
-            allow_private: false,
-        }
-    }
 }
 
 /// Why an address is forbidden.
@@ -39,7 +40,7 @@ pub enum Refusal {
     /// It has a user name or password.
     #[error("it must not have a user name or password")]
     Credentials,
-    /// Its port is not in the list.
+    /// Its port is not allowed.
     #[error("port {port} is not allowed")]
     Port {
         /// The port.
@@ -68,7 +69,7 @@ impl Policy {
             None if authority.as_str().ends_with(':') => return Err(Refusal::NotHttps),
             None => 443,
         };
-        if !self.ports.contains(&port) {
+        if self.ports == PortRule::Https && port != 443 {
             return Err(Refusal::Port { port });
         }
         let host = authority
@@ -270,7 +271,7 @@ mod tests {
             );
         }
         let wide = Policy {
-            ports: vec![443, 8443],
+            ports: PortRule::Any,
             allow_private: true,
         };
         assert_eq!(wide.check_url("https://192.168.1.5:8443/"), Ok(()));

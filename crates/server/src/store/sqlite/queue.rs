@@ -332,14 +332,17 @@ pub(super) fn cancel(db: &Connection, id: &str, at: &i64) -> Result<Option<JobRo
     jobs::job(db, id, &None)
 }
 
-pub(super) fn recover(db: &Connection, now: &i64) -> Result<Vec<JobRow>> {
-    let ids = |sql: &str| -> Result<Vec<String>> {
+pub(super) fn recover(db: &Connection, lease_before: &i64, now: &i64) -> Result<Vec<JobRow>> {
+    let ids = |sql: &str, time: &i64| -> Result<Vec<String>> {
         let mut statement = db.prepare_cached(sql)?;
-        let ids = statement.query_map([now], |row| row.get(0))?;
+        let ids = statement.query_map([time], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     };
     let mut changed = Vec::new();
-    for id in ids("SELECT id FROM jobs WHERE status = 'running' AND lease_until <= ?1")? {
+    for id in ids(
+        "SELECT id FROM jobs WHERE status = 'running' AND lease_until <= ?1",
+        lease_before,
+    )? {
         let Some(row) = jobs::job(db, &id, &None)? else {
             continue;
         };
@@ -364,7 +367,10 @@ pub(super) fn recover(db: &Connection, now: &i64) -> Result<Vec<JobRow>> {
         }
         changed.extend(jobs::job(db, &id, &None)?);
     }
-    for id in ids("SELECT id FROM jobs WHERE status = 'queued' AND deadline_at <= ?1")? {
+    for id in ids(
+        "SELECT id FROM jobs WHERE status = 'queued' AND deadline_at <= ?1",
+        now,
+    )? {
         let error = error_of("expired", "its Cancel-After was over before it began");
         end_idle(db, &id, JobStatus::Expired, &error, *now)?;
         changed.extend(jobs::job(db, &id, &None)?);
