@@ -7,7 +7,8 @@ use mustool_audio::wav::{self, SampleFormat};
 use mustool_audio::{Tags, Waveform};
 use mustool_training::Error;
 use mustool_training::data::clips::Clips;
-use mustool_training::data::prepare::{Index, Origin, Place, prepare};
+use mustool_training::data::origin::Origin;
+use mustool_training::data::prepare::{Index, Place, prepare};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -28,6 +29,7 @@ fn write_tone(path: &Path, hz: f64, seconds: f64, sample_rate: u32) {
     wav::write_file(path, &waveform, SampleFormat::Pcm16, &Tags::default()).unwrap();
 }
 
+#[expect(clippy::result_large_err, reason = "the error of the library as it is")]
 fn prepared(folder: &Path, cache: &Path) -> mustool_training::Result<(Place, Index)> {
     let place = Place {
         folder: cache.to_path_buf(),

@@ -10,14 +10,16 @@ pub(crate) const TILE_DEPTH: usize = 32;
 /// Bytes of a whole tile.
 pub(crate) const TILE_BYTES: usize = 1024;
 
-/// Whether the processor has `bf16` tiles and the operating system lets this process use them.
+/// Whether the processor has `bf16` tiles and conversions, and the operating system lets this process use them.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) fn available() -> bool {
     use std::arch::x86_64::__cpuid_count;
     const AMX_BF16: u32 = 1 << 22;
     const AMX_TILE: u32 = 1 << 24;
+    const AVX512_BF16: u32 = 1 << 5;
     let leaf = __cpuid_count(7, 0);
-    leaf.edx & AMX_BF16 != 0 && leaf.edx & AMX_TILE != 0 && request_permission()
+    let tiles = leaf.edx & AMX_BF16 != 0 && leaf.edx & AMX_TILE != 0;
+    tiles && __cpuid_count(7, 1).eax & AVX512_BF16 != 0 && request_permission()
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]

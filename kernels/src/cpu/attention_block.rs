@@ -8,6 +8,7 @@ use super::attention::{Bias, Block, Operand};
 use super::element::{Element, round_bf16};
 use super::math::{LANES, exp, reduce_lanes, vectorised};
 use super::micro::{self, PANEL, kernel};
+use super::slab::convert;
 
 /// Keys of one block.
 pub(super) const BLOCK: usize = 256;
@@ -27,6 +28,8 @@ pub(super) struct State<P> {
     /// Padded head width: a multiple of [`PANEL`].
     width: usize,
     queries: Aligned<P>,
+    /// Where each slice of 32 `bf16` begins in a row, in bytes.
+    slices: Vec<u32>,
     scores: Aligned<f32>,
     weights: Aligned<u16>,
     sums: Aligned<f32>,
@@ -41,6 +44,7 @@ impl<P: Operand> Default for State<P> {
             dim: 0,
             width: 0,
             queries: Aligned::zeros(0),
+            slices: Vec::new(),
             scores: Aligned::zeros(PART * SCORES),
             weights: Aligned::zeros(PART * WEIGHTS),
             sums: Aligned::zeros(0),
@@ -70,6 +74,10 @@ where
     pub(super) fn begin<T: Element>(&mut self, q: &[T], count: usize, dim: usize, stride: usize) {
         let width = dim.next_multiple_of(PANEL);
         (self.count, self.dim, self.width) = (count, dim, width);
+        let slices = (width / TILE_DEPTH).max(BLOCK / TILE_DEPTH);
+        self.slices.clear();
+        self.slices
+            .extend((0..slices).map(|i| (i * 2 * TILE_DEPTH) as u32));
         self.peak.fill(f32::NEG_INFINITY);
         self.total.fill(0.0);
         self.sums.at_least(QUERIES * width)[..QUERIES * width].fill(0.0);
@@ -80,10 +88,9 @@ where
             } else {
                 &[]
             };
-            for (o, x) in row.iter_mut().zip(source) {
-                *o = P::of(*x);
-            }
-            row[source.len()..].fill(P::default());
+            let (present, rest) = row.split_at_mut(source.len());
+            convert(source, present);
+            rest.fill(P::default());
         }
     }
 
@@ -140,9 +147,7 @@ where
     /// Writes the result of query `i`.
     pub(super) fn finish<T: Element>(&self, i: usize, row: &mut [T]) {
         let scale = 1.0 / self.total[i];
-        for (o, s) in row.iter_mut().zip(&self.sums[i * self.width..]) {
-            *o = T::from_f32(s * scale);
-        }
+        scaled(&self.sums[i * self.width..], scale, row);
     }
 }
 
@@ -205,11 +210,6 @@ impl Multiply<f32> for State<f32> {
     }
 }
 
-/// Bytes from slice to slice of 32 numbers, for as many as a row can have.
-fn slices(count: usize) -> Vec<u32> {
-    (0..count).map(|i| (i * 2 * TILE_DEPTH) as u32).collect()
-}
-
 impl Multiply<u16> for State<u16> {
     const NARROW: bool = true;
 
@@ -219,7 +219,7 @@ impl Multiply<u16> for State<u16> {
             upper: queries.as_ptr(),
             lower: (rows > TILE_ROWS).then(|| queries[TILE_ROWS * self.width..].as_ptr()),
             stride: self.width * 2,
-            steps: &slices(self.width / TILE_DEPTH),
+            steps: &self.slices[..self.width / TILE_DEPTH],
             ahead: None,
         };
         // SAFETY: this state exists at `Level::Amx` only. The part has 32 rows of `width`
@@ -240,7 +240,7 @@ impl Multiply<u16> for State<u16> {
             upper: self.weights.as_ptr(),
             lower: (rows > TILE_ROWS).then(|| self.weights[TILE_ROWS * WEIGHTS..].as_ptr()),
             stride: WEIGHTS * 2,
-            steps: &slices(block.present.div_ceil(TILE_DEPTH)),
+            steps: &self.slices[..block.present.div_ceil(TILE_DEPTH)],
             ahead: None,
         };
         // SAFETY: as above; the weights have PART rows of whole slices, the value panel two tiles
@@ -277,8 +277,14 @@ vectorised! {
 fn exponentials(scores: &mut [f32], scale: f32, peak: &mut f32, weights: &mut [u16]) -> f32 {
     #[cfg(target_arch = "x86_64")]
     if super::Level::get() >= super::Level::Avx512 {
-        // SAFETY: the level has AVX-512; scores are whole slices of 32, and weights as many.
-        return unsafe { super::vector::exponentials(scores, scale, peak, weights) };
+        // SAFETY: the level has AVX-512, and is `Amx` where there are `bf16` weights; scores are
+        // whole slices of 32, and weights as many.
+        return unsafe {
+            match weights {
+                [] => super::vector::exponentials(scores, scale, peak),
+                _ => super::vector::exponentials_bf16(scores, scale, peak, weights),
+            }
+        };
     }
     plain_exponentials(scores, scale, peak);
     for (o, x) in weights.iter_mut().zip(&*scores) {
@@ -320,6 +326,14 @@ vectorised! {
     fn rescale(row: &mut [f32], factor: f32) {
         for x in row {
             *x *= factor;
+        }
+    }
+}
+
+vectorised! {
+    fn scaled<T: Element>(sums: &[f32], scale: f32, out: &mut [T]) {
+        for (o, s) in out.iter_mut().zip(sums) {
+            *o = T::from_f32(s * scale);
         }
     }
 }

@@ -3,18 +3,19 @@
 //! The compiler vectorises the plain ones of `math.rs` but does not fuse their multiplications and
 //! additions; these do, and divide by an approximation and one Newton step. Same formulas.
 
+use super::Level;
 use super::element::Element;
 use std::arch::x86_64::*;
 
 /// Numbers in a vector.
 pub(super) const WIDTH: usize = 16;
 
-/// `e^x`, 0 below −104 and `inf` above 89.
+/// `e^x`; 1e-38 below −87, so that no result is subnormal (those are slow), and `inf` above 89.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn exp(x: __m512) -> __m512 {
     // The constant comes first: then NaN stays NaN.
-    let x = _mm512_max_ps(_mm512_set1_ps(-104.0), x);
+    let x = _mm512_max_ps(_mm512_set1_ps(-87.3), x);
     let x = _mm512_min_ps(_mm512_set1_ps(89.0), x);
     let n = _mm512_roundscale_ps::<0>(_mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E)));
     let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693_359_4), x);
@@ -90,10 +91,24 @@ pub(super) fn load<T: Element>(x: &[T]) -> __m512 {
     }
 }
 
-/// Sixteen `bf16`, rounded to nearest even; NaN stays NaN.
+/// Sixteen `bf16`, rounded to nearest even; NaN stays NaN. `NATIVE`: by the instruction for it,
+/// which every processor with tiles has and which makes numbers below 1e-38 zero.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn to_bf16(value: __m512) -> __m256i {
+pub(super) fn to_bf16<const NATIVE: bool>(value: __m512) -> __m256i {
+    if NATIVE {
+        let narrow: __m256i;
+        // SAFETY: AVX512_BF16 is part of `Level::Amx`, for which alone `NATIVE` is chosen.
+        unsafe {
+            std::arch::asm!(
+                "vcvtneps2bf16 {narrow:y}, {value}",
+                value = in(zmm_reg) value,
+                narrow = out(ymm_reg) narrow,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        return narrow;
+    }
     let bits = _mm512_castps_si512(value);
     let upper = _mm512_srli_epi32::<16>(bits);
     let odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
@@ -107,12 +122,12 @@ pub(super) fn to_bf16(value: __m512) -> __m256i {
 /// Writes sixteen numbers to the start of `out`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn store<T: Element>(value: __m512, out: &mut [T]) {
+pub(super) fn store<T: Element, const NATIVE: bool>(value: __m512, out: &mut [T]) {
     let out = &mut out[..WIDTH];
     // SAFETY: room for sixteen numbers, of four bytes or of two (`bf16`).
     unsafe {
         if T::IS_BF16 {
-            _mm256_storeu_si256(out.as_mut_ptr().cast(), to_bf16(value));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), to_bf16::<NATIVE>(value));
         } else {
             _mm512_storeu_ps(out.as_mut_ptr().cast(), value);
         }
@@ -122,16 +137,20 @@ pub(super) fn store<T: Element>(value: __m512, out: &mut [T]) {
 /// `out[i] = f(x[i])`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn map<T: Element>(x: &[T], out: &mut [T], f: impl Fn(__m512) -> __m512) {
+pub(super) fn map<T: Element, const NATIVE: bool>(
+    x: &[T],
+    out: &mut [T],
+    f: impl Fn(__m512) -> __m512,
+) {
     let mut rest = out.chunks_exact_mut(WIDTH);
     for (x, out) in x.chunks_exact(WIDTH).zip(&mut rest) {
-        store(f(load(x)), out);
+        store::<T, NATIVE>(f(load(x)), out);
     }
     let rest = rest.into_remainder();
     if !rest.is_empty() {
         let (mut from, mut to) = ([T::default(); WIDTH], [T::default(); WIDTH]);
         from[..rest.len()].copy_from_slice(&x[x.len() - rest.len()..]);
-        store(f(load(&from)), &mut to);
+        store::<T, NATIVE>(f(load(&from)), &mut to);
         rest.copy_from_slice(&to[..rest.len()]);
     }
 }
@@ -142,7 +161,10 @@ pub(super) fn map<T: Element>(x: &[T], out: &mut [T], f: impl Fn(__m512) -> __m5
 /// The level has AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn silu_all<T: Element>(x: &[T], out: &mut [T]) {
-    map(x, out, |x| silu(x));
+    match Level::get() {
+        Level::Amx => map::<T, true>(x, out, |x| silu(x)),
+        _ => map::<T, false>(x, out, |x| silu(x)),
+    }
 }
 
 /// [`super::Activation::GeluErf`] of every number.
@@ -151,7 +173,10 @@ pub(super) unsafe fn silu_all<T: Element>(x: &[T], out: &mut [T]) {
 /// The level has AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn gelu_erf_all<T: Element>(x: &[T], out: &mut [T]) {
-    map(x, out, |x| gelu_erf(x));
+    match Level::get() {
+        Level::Amx => map::<T, true>(x, out, |x| gelu_erf(x)),
+        _ => map::<T, false>(x, out, |x| gelu_erf(x)),
+    }
 }
 
 /// `silu(x · scale + shift)`, number by number.
@@ -163,7 +188,7 @@ pub(super) unsafe fn scale_silu<T: Element>(x: &[T], scale: &[f32], shift: &[f32
     let whole = out.len() / WIDTH * WIDTH;
     for i in (0..whole).step_by(WIDTH) {
         let x = _mm512_fmadd_ps(load(&x[i..]), load(&scale[i..]), load(&shift[i..]));
-        store(silu(x), &mut out[i..]);
+        store::<T, false>(silu(x), &mut out[i..]);
     }
     for i in whole..out.len() {
         let x = x[i].to_f32() * scale[i] + shift[i];
@@ -171,40 +196,81 @@ pub(super) unsafe fn scale_silu<T: Element>(x: &[T], scale: &[f32], shift: &[f32
     }
 }
 
-/// One softmax step of attention over a row of scores: replaces them by `e^(score − peak)`, where
-/// `peak` is raised to their maximum, and writes the same as `bf16` where `weights` has room.
-/// Returns the sum. Scores are multiplied by `scale` first.
+/// `e^x` for `x` of at most 0, to the precision of `bf16`; 1e-38 below −87.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn exp_coarse(x: __m512) -> __m512 {
+    let t = _mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E));
+    let t = _mm512_max_ps(_mm512_set1_ps(-126.0), t);
+    let n = _mm512_roundscale_ps::<0>(t);
+    let r = _mm512_sub_ps(t, n);
+    // 2^r on −½..½ within 4e-5.
+    let mut p = _mm512_set1_ps(0.009_618_13);
+    for c in [0.055_504_1, 0.240_226_5, 0.693_147_2, 1.0] {
+        p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
+    }
+    _mm512_scalef_ps(p, n)
+}
+
+/// The larger of `peak` and the largest of `scores · scale`.
 ///
 /// # Safety
-/// The level has AVX-512. `scores` is whole vectors, and `weights` empty or as long.
+/// The level has AVX-512. `scores` is whole vectors.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn exponentials(
-    scores: &mut [f32],
+fn peak_of(scores: &[f32], scale: f32, peak: f32) -> f32 {
+    let factor = _mm512_set1_ps(scale);
+    let mut peaks = [_mm512_set1_ps(peak); 2];
+    for pair in scores.chunks_exact(2 * WIDTH) {
+        peaks[0] = _mm512_max_ps(_mm512_mul_ps(load(pair), factor), peaks[0]);
+        peaks[1] = _mm512_max_ps(_mm512_mul_ps(load(&pair[WIDTH..]), factor), peaks[1]);
+    }
+    _mm512_reduce_max_ps(_mm512_max_ps(peaks[0], peaks[1]))
+}
+
+/// One softmax step of attention over a row of scores, times `scale`: replaces them by
+/// `e^(score − peak)`, where `peak` is raised to their maximum, and returns the sum.
+///
+/// # Safety
+/// The level has AVX-512. `scores` is whole pairs of vectors.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn exponentials(scores: &mut [f32], scale: f32, peak: &mut f32) -> f32 {
+    *peak = peak_of(scores, scale, *peak);
+    let (factor, shift) = (_mm512_set1_ps(scale), _mm512_set1_ps(*peak));
+    let mut sums = [_mm512_setzero_ps(); 2];
+    for (i, x) in scores.chunks_exact_mut(WIDTH).enumerate() {
+        let e = exp(_mm512_fmsub_ps(load(x), factor, shift));
+        sums[i % 2] = _mm512_add_ps(sums[i % 2], e);
+        store::<f32, false>(e, x);
+    }
+    _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+}
+
+/// The same, written as `bf16` to `weights` and left alone in `scores`.
+///
+/// # Safety
+/// The level is [`Level::Amx`]. `scores` is whole pairs of vectors, and `weights` as long.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn exponentials_bf16(
+    scores: &[f32],
     scale: f32,
     peak: &mut f32,
     weights: &mut [u16],
 ) -> f32 {
-    let factor = _mm512_set1_ps(scale);
-    let mut peaks = [_mm512_set1_ps(*peak); 2];
-    for (i, x) in scores.chunks_exact(WIDTH).enumerate() {
-        peaks[i % 2] = _mm512_max_ps(_mm512_mul_ps(load(x), factor), peaks[i % 2]);
-    }
-    *peak = _mm512_reduce_max_ps(_mm512_max_ps(peaks[0], peaks[1]));
-    let shift = _mm512_set1_ps(*peak);
+    *peak = peak_of(scores, scale, *peak);
+    let (factor, shift) = (_mm512_set1_ps(scale), _mm512_set1_ps(*peak));
     let mut sums = [_mm512_setzero_ps(); 2];
-    if weights.is_empty() {
-        for (i, x) in scores.chunks_exact_mut(WIDTH).enumerate() {
-            let e = exp(_mm512_fmsub_ps(load(x), factor, shift));
-            sums[i % 2] = _mm512_add_ps(sums[i % 2], e);
-            store(e, x);
-        }
-    } else {
-        let weights = weights.chunks_exact_mut(WIDTH);
-        for (i, (x, weights)) in scores.chunks_exact(WIDTH).zip(weights).enumerate() {
-            let e = exp(_mm512_fmsub_ps(load(x), factor, shift));
-            sums[i % 2] = _mm512_add_ps(sums[i % 2], e);
-            // SAFETY: a chunk has room for sixteen.
-            unsafe { _mm256_storeu_si256(weights.as_mut_ptr().cast(), to_bf16(e)) };
+    let pairs = scores.chunks_exact(2 * WIDTH);
+    for (x, weights) in pairs.zip(weights.chunks_exact_mut(2 * WIDTH)) {
+        let first = exp_coarse(_mm512_fmsub_ps(load(x), factor, shift));
+        let second = exp_coarse(_mm512_fmsub_ps(load(&x[WIDTH..]), factor, shift));
+        sums[0] = _mm512_add_ps(sums[0], first);
+        sums[1] = _mm512_add_ps(sums[1], second);
+        let weights = weights.as_mut_ptr().cast::<__m256i>();
+        // SAFETY: a chunk has room for two vectors of sixteen.
+        unsafe {
+            _mm256_storeu_si256(weights, to_bf16::<true>(first));
+            _mm256_storeu_si256(weights.add(1), to_bf16::<true>(second));
         }
     }
     _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
@@ -213,7 +279,7 @@ pub(super) unsafe fn exponentials(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::{Activation, Level};
+    use crate::cpu::Activation;
 
     #[test]
     fn vectors_agree_with_the_plain_functions() {

@@ -38,11 +38,6 @@ pub struct PitchBands {
     pub tuning_cents: f64,
 }
 
-/// Frame number at a time, for pictures of [`PITCH_FPS`]; never negative.
-pub(crate) fn frame_at(time_s: f64) -> usize {
-    ((time_s - 0.025) * PITCH_FPS).round().max(0.0) as usize
-}
-
 impl PitchBands {
     /// Of samples at [`SAMPLE_RATE`].
     pub(crate) fn new(samples: &[f32]) -> Result<Self> {

@@ -88,6 +88,7 @@ impl Latents {
         name: &str,
         watch: Watch,
     ) -> Result<Option<Self>> {
+        context.model.weights(StageKind::Vae, VAE_FIRST)?;
         let statistics: LatentStatistics = context.model.json("vae_config.json")?;
         let channels = sizes.vae.embed_dim;
         if [statistics.latent_mean.len(), statistics.latent_std.len()] != [channels; 2] {

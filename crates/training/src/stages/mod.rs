@@ -12,7 +12,8 @@ use crate::chance::Chance;
 use crate::checkpoint::Tensors;
 use crate::config::{Composed, Config, Precision, Recipe, StageKind, Start};
 use crate::data::clips::Clips;
-use crate::data::prepare::{Origin, Place, annotations, prepare};
+use crate::data::origin::{Origin, annotations};
+use crate::data::prepare::{Place, prepare};
 use crate::data::record::Annotation;
 use crate::error::{Error, Result};
 use crate::model::ModelFolder;
@@ -64,7 +65,7 @@ impl Context<'_> {
     }
 
     /// Whether the first weights are random.
-    fn from_scratch(&self) -> bool {
+    fn is_from_scratch(&self) -> bool {
         self.config.start == Start::Scratch
     }
 }

@@ -215,3 +215,40 @@ impl Teacher {
         Ok(places)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Sentence {
+        text: String,
+        place: Vec<f32>,
+    }
+
+    /// Made by `tests/fixtures/teacher/teacher.py`.
+    #[test]
+    fn sentences_lie_where_the_reference_puts_them() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/teacher");
+        let teacher = Teacher::load(&folder).unwrap();
+        let json = std::fs::read(folder.join("places.json")).unwrap();
+        let sentences: Vec<Sentence> = serde_json::from_slice(&json).unwrap();
+        let texts: Vec<String> = sentences.iter().map(|s| s.text.clone()).collect();
+        let together = teacher.embed(&texts).unwrap();
+        for (found, sentence) in together.chunks_exact(teacher.dim()).zip(&sentences) {
+            let alone = teacher.embed(std::slice::from_ref(&sentence.text)).unwrap();
+            for ((a, b), want) in found.iter().zip(&alone).zip(&sentence.place) {
+                assert!(
+                    (a - want).abs() < 2e-5,
+                    "{}: {a}, not {want}",
+                    sentence.text
+                );
+                assert!(
+                    (a - b).abs() < 2e-6,
+                    "{}: pads change the place",
+                    sentence.text
+                );
+            }
+        }
+    }
+}
