@@ -101,7 +101,8 @@ test("cancel stops it", async ({ desk, server }) => {
 });
 
 test("a reload while it runs, and a server killed while it runs", async ({ desk, server }) => {
-  await setLength(desk, 12);
+  // Long enough to be killed on the way.
+  await setLength(desk, 30);
   await promptField(desk).fill(PROMPT);
   await renderButton(desk).click();
   await expect(desk.getByRole("progressbar")).toBeVisible();
