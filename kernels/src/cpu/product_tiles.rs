@@ -38,7 +38,8 @@ pub(super) fn sum_tiles<T: Element>(
     // With a single pass the sums are stored at once and need no room of their own.
     let slots = if passes > 1 { pairs } else { 1 };
     let group = task.panels_together(passes);
-    let start = |panel: usize, step: usize| (panel * slices * task.taps.len() + step) * TILE_BYTES;
+    let start = |panel: usize, step: usize| (panel * steps.len() + step) * TILE_BYTES;
+    let begins = |pass: usize| (pass * pass_steps).min(steps.len());
     let sums = sums.at_least(group * slots * ROWS * PANEL);
     // SAFETY: weights are packed as tiles only at `Level::Amx`.
     let tiles = unsafe { Tiles::configure() };
@@ -46,15 +47,15 @@ pub(super) fn sum_tiles<T: Element>(
     for (turn, &(panel, pass)) in order.iter().enumerate() {
         let next = order
             .get(turn + 1)
-            .map(|&(panel, pass)| data[start(panel, pass * pass_steps)..].as_ptr());
-        let first = (pass * pass_steps).min(steps.len());
-        let steps = &steps[first..(first + pass_steps).min(steps.len())];
-        let at = start(panel, first);
+            .map(|&(panel, pass)| data[start(panel, begins(pass))..].as_ptr());
+        let at = start(panel, begins(pass));
+        let steps = &steps[begins(pass)..begins(pass + 1)];
         let weights = &data[at..at + steps.len() * TILE_BYTES];
         for (pair, runs) in task.runs.chunks(2).enumerate() {
             let c =
                 &mut sums[(panel % group * slots + pair % slots) * ROWS * PANEL..][..ROWS * PANEL];
             let row = |i: usize| task.slab[runs[i].source..].as_ptr();
+            // The weights of the next turn are fetched during this one, a share with every pair.
             let rows = Rows {
                 upper: row(0),
                 lower: (runs.len() == 2).then(|| row(1)),
