@@ -65,7 +65,7 @@ impl Context<'_> {
     }
 
     /// Whether the first weights are random.
-    fn is_from_scratch(&self) -> bool {
+    fn begins_anew(&self) -> bool {
         self.config.start == Start::Scratch
     }
 }

@@ -71,7 +71,7 @@ impl<'a> Planner<'a> {
         held_out.truncate(context.config.checkpoint.validation_clips);
         let (variables, network) =
             context.network(|w| Ok(T5ForConditionalGeneration::new(&config, w)))?;
-        if context.is_from_scratch() {
+        if context.begins_anew() {
             rescale(&variables, |name| initial_scale(&config, name));
         }
         Ok(Self {

@@ -97,7 +97,7 @@ impl<'a> UnetStage<'a> {
         let scheduler: SchedulerConfig = context.model.json("scheduler_config.json")?;
         let scheduler = Scheduler::new(&scheduler, SchedulerKind::Ddim, 1)?;
         let (variables, unet) = context.network(|w| Ok(Unet::new(&sizes.unet, w)?))?;
-        if context.is_from_scratch() {
+        if context.begins_anew() {
             // At first every residual part adds nothing and the prediction is zero.
             let last = ["conv2.", "proj_out.", "conv_out."];
             fill(

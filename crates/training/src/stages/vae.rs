@@ -57,7 +57,7 @@ impl<'a> VaeStage<'a> {
             VaePart::Full => None,
             VaePart::Decoder => Some(context.finished(StageKind::Vae, VAE_FIRST, build)?),
         };
-        if context.is_from_scratch() && !decoder_only {
+        if context.begins_anew() && !decoder_only {
             // The model hears with the loudness of its own data.
             let (mean, std) = clips.statistics()?;
             for file in ["vae_config.json", "vocoder_config.json"] {

@@ -78,7 +78,7 @@ impl<'a> VocoderStage<'a> {
             })
             .transpose()?;
         let (variables, vocoder) = context.network(|w| Ok(Vocos::new(&sizes.vocoder, w)?))?;
-        if context.is_from_scratch() {
+        if context.begins_anew() {
             first_weights(&variables, &sizes.vocoder, &sizes.spectrogram()?);
         }
         let usual = if decoded { 128 } else { 80 };

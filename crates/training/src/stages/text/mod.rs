@@ -115,7 +115,7 @@ impl<'a> Text<'a> {
         let facts = Facts::of(clips);
         let sentence = lessons.as_ref().map(|lessons| lessons.dim);
         let (variables, encoder) = context.network(|w| Ok(T5Encoder::new(&config, w)))?;
-        if context.is_from_scratch() {
+        if context.begins_anew() {
             rescale(&variables, |name| initial_scale(&config, name));
         }
         let heads = Weights::trainable(
