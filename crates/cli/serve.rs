@@ -121,7 +121,7 @@ pub(crate) fn run(args: Serve) -> anyhow::Result<()> {
     let streams = own(None, usual.max_streams_per_key as u64, 1_000) as usize;
     let limits = Limits {
         max_queue: args.queue_max,
-        max_queue_per_key: own(args.queue_per_key, usual.max_queue_per_key, u64::MAX),
+        max_queue_per_key: own(args.queue_per_key, usual.max_queue_per_key, 1_000_000),
         max_streams_per_key: args.streams_per_key.unwrap_or(streams),
         ..usual
     };
