@@ -20,9 +20,8 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $status:ident, $title:literal, $advice:literal;)+) => {
         /// Kinds of problems; their names are part of the interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-        #[serde(rename_all = "snake_case")]
         #[schema(as = ProblemCode)]
-        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+        pub enum Code { $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+ }
 
         impl Code {
             /// All of them, for the pages that explain them.

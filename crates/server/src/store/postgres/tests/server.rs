@@ -101,7 +101,9 @@ fn start() -> Option<Server> {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for(&folder.join(".s.PGSQL.5432"));
+    let mut is_ready = Command::new(programs.join("pg_isready"));
+    is_ready.arg("-q").arg("-h").arg(&folder);
+    wait_for(is_ready);
     Some(Server {
         folder,
         _watcher: watcher,
@@ -137,10 +139,11 @@ fn unprivileged(folder: &Path) -> bool {
     root
 }
 
-/// The socket appears when the server takes connections.
-fn wait_for(socket: &Path) {
+/// The socket appears before the server takes connections.
+fn wait_for(mut is_ready: Command) {
+    is_ready.stdout(Stdio::null()).stderr(Stdio::null());
     let end = Instant::now() + Duration::from_secs(60);
-    while std::os::unix::net::UnixStream::connect(socket).is_err() {
+    while !is_ready.status().is_ok_and(|status| status.success()) {
         assert!(Instant::now() < end, "the server did not start");
         std::thread::park_timeout(Duration::from_millis(20));
     }
