@@ -3,6 +3,7 @@
 //! `RECORDS` is a composer's records.jsonl, the other two are folders of audio in the order of its
 //! lines. Prints the report as JSON, then one line a piece.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use mustool_audio::decode::{self, DecodeLimits};
@@ -51,7 +52,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             reference: Some(reference),
         });
     }
-    println!("{}", serde_json::to_string(&Report::new(&pairs))?);
-    lines.iter().for_each(|line| println!("{line}"));
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(&Report::new(&pairs))?)?;
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
     Ok(())
 }

@@ -130,7 +130,7 @@ fn changes() -> Vec<Vec<(usize, f32)>> {
         let frames = (length(from) - length(to)).abs();
         let change = frames / length(to);
         let beyond = (frames - 0.5).max(0.0) / length(to);
-        (frames <= 1.0 || change <= MAX_CHANGE).then(|| CHANGE_COST * beyond as f32)
+        (frames <= 1.0 || change <= MAX_CHANGE).then_some(CHANGE_COST * beyond as f32)
     };
     (0..NUM_LENGTHS)
         .map(|to| {
@@ -169,7 +169,7 @@ fn best_path(evidence: &Evidence, beats_per_bar: usize) -> (f32, Vec<(usize, u8)
                     None => f32::NEG_INFINITY,
                 })
                 .collect();
-            for length in 0..NUM_LENGTHS {
+            for (length, candidates) in changes.iter().enumerate() {
                 let state = number * NUM_LENGTHS + length;
                 // A first beat begins within its own length of the start.
                 let mut best = if frame < length + LENGTHS.0 {
@@ -177,7 +177,7 @@ fn best_path(evidence: &Evidence, beats_per_bar: usize) -> (f32, Vec<(usize, u8)
                 } else {
                     f32::NEG_INFINITY
                 };
-                for &(from, cost) in &changes[length] {
+                for &(from, cost) in candidates {
                     let score = ending[from] - cost;
                     if score > best {
                         best = score;
