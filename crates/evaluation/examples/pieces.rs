@@ -4,6 +4,7 @@
 //! lines. Prints the report as JSON, then one line a piece.
 #![expect(clippy::print_stdout, reason = "its output")]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use mustool_audio::decode::{self, DecodeLimits};
@@ -52,7 +53,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             reference: Some(reference),
         });
     }
-    println!("{}", serde_json::to_string(&Report::new(&pairs))?);
-    lines.iter().for_each(|line| println!("{line}"));
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(&Report::new(&pairs))?)?;
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Prints the facts of audio files as JSON lines, for comparison with annotations.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
+use std::io::Write;
+
 use mustool_audio::decode::{self, DecodeLimits};
 use mustool_mir::Analyzer;
 
@@ -13,8 +15,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let facts = analyzer.analyze(&waveform)?;
         spent += start.elapsed();
         audio_s += facts.duration_s;
-        println!("{}", serde_json::json!({ "file": path, "facts": facts }));
+        writeln!(
+            std::io::stdout(),
+            "{}",
+            serde_json::json!({ "file": path, "facts": facts })
+        )?;
     }
-    eprintln!("{:.0} times real time", audio_s / spent.as_secs_f64());
+    let speed = audio_s / spent.as_secs_f64();
+    writeln!(std::io::stderr(), "{speed:.0} times real time")?;
     Ok(())
 }

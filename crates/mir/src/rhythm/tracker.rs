@@ -169,7 +169,7 @@ fn best_path(evidence: &Evidence, beats_per_bar: usize) -> (f32, Vec<(usize, u8)
                     None => f32::NEG_INFINITY,
                 })
                 .collect();
-            for (length, reachable) in changes.iter().enumerate() {
+            for (length, candidates) in changes.iter().enumerate() {
                 let state = number * NUM_LENGTHS + length;
                 // A first beat begins within its own length of the start.
                 let mut best = if frame < length + LENGTHS.0 {
@@ -177,7 +177,7 @@ fn best_path(evidence: &Evidence, beats_per_bar: usize) -> (f32, Vec<(usize, u8)
                 } else {
                     f32::NEG_INFINITY
                 };
-                for &(from, cost) in reachable {
+                for &(from, cost) in candidates {
                     let score = ending[from] - cost;
                     if score > best {
                         best = score;
