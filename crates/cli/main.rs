@@ -3,6 +3,7 @@
 //! Each command has a file of its own; here are only their list, the exit codes and the printing
 //! of errors. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted. No music is made here.
 
+mod analyze;
 mod args;
 mod bench;
 mod bench_networks;
@@ -11,6 +12,7 @@ mod compose;
 mod controls;
 mod convert;
 mod doctor;
+mod evaluate;
 mod generate;
 mod http;
 mod info;
@@ -52,6 +54,9 @@ enum Command {
     Compose(Box<compose::Compose>),
     Serve(Box<serve::Serve>),
     Train(train::Train),
+    Analyze(analyze::Analyze),
+    #[command(subcommand)]
+    Evaluate(evaluate::Evaluate),
     Bench(bench::Bench),
     /// Print the completions of a shell, to be sourced by it.
     Completions {
@@ -72,6 +77,8 @@ fn main() -> ExitCode {
         Command::Compose(args) => compose::run(*args),
         Command::Serve(args) => serve::run(*args),
         Command::Train(args) => train::run(args),
+        Command::Analyze(args) => analyze::run(&args),
+        Command::Evaluate(command) => evaluate::run(command),
         Command::Bench(args) => bench::run(args),
         Command::Completions { shell } => completions(shell),
     });

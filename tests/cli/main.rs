@@ -7,6 +7,7 @@
 mod bench_and_machine;
 mod edges;
 mod generate;
+mod hearing;
 mod models;
 mod published;
 mod refusals;

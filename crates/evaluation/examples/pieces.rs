@@ -2,7 +2,6 @@
 //!
 //! `RECORDS` is a composer's records.jsonl, the other two are folders of audio in the order of its
 //! lines. Prints the report as JSON, then one line a piece.
-#![expect(clippy::print_stdout, reason = "its output")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

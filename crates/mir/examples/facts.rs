@@ -1,5 +1,4 @@
 //! Prints the facts of audio files as JSON lines, for comparison with annotations.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 use std::io::Write;
 
