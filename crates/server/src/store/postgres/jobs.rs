@@ -217,7 +217,7 @@ pub(super) async fn sweep(
     // The newest that fit are kept.
     let beyond = "id NOT IN (
          SELECT job_id FROM (
-             SELECT job_id, SUM(SUM(bytes)) OVER (ORDER BY job_id DESC) AS total
+             SELECT job_id, (SUM(SUM(bytes)) OVER (ORDER BY job_id DESC))::bigint AS total
              FROM outputs JOIN jobs ON jobs.id = job_id WHERE NOT audio_gone GROUP BY job_id
          ) AS sums WHERE total <= $1)";
     gone.extend(drop_audio(tx, beyond, signed(*max_bytes)).await?);
