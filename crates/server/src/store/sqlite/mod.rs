@@ -6,6 +6,8 @@
 
 mod jobs;
 mod queue;
+#[cfg(test)]
+pub(in crate::store) use queue::MAX_ATTEMPTS;
 mod rest;
 mod schema;
 

@@ -11,8 +11,9 @@ use crate::wire::job::Progress;
 use crate::wire::request::WebhookEvent;
 use crate::wire::{JobStatus, Timestamp};
 
-/// How many times a worker may begin a job.
-const MAX_ATTEMPTS: u32 = 3;
+/// How many times a worker may begin a job. Here it dies only with the whole server, which is seldom
+/// the job's fault, so it is granted more often than where workers are processes of their own.
+pub(in crate::store) const MAX_ATTEMPTS: u32 = 25;
 /// Idempotency keys are kept for a day.
 const KEY_LIFE_MS: i64 = 24 * 3_600_000;
 
