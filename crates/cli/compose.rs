@@ -14,7 +14,7 @@ use mustool_music::Plan;
 use crate::terminal;
 
 /// Where Debian's `fluid-soundfont-gm` puts the soundfont.
-const USUAL_SOUNDFONT: &str = "/usr/share/sounds/sf2/FluidR3_GM.sf2";
+pub(crate) const USUAL_SOUNDFONT: &str = "/usr/share/sounds/sf2/FluidR3_GM.sf2";
 
 /// Compose music from a seed, with exact annotations, or render a plan.
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,14 @@
 //! Each command has a file of its own; here are only their list, the exit codes and the printing
 //! of errors. Exit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted. No music is made here.
 
+mod analyze;
 mod args;
 mod bench;
 mod bench_networks;
 mod compose;
 mod convert;
 mod doctor;
+mod evaluate;
 mod generate;
 mod info;
 mod jobs;
@@ -45,6 +47,9 @@ enum Command {
     Models(models::Models),
     Doctor(doctor::Doctor),
     Compose(Box<compose::Compose>),
+    Analyze(analyze::Analyze),
+    #[command(subcommand)]
+    Evaluate(evaluate::Evaluate),
     Bench(bench::Bench),
     /// Print the completions of a shell, to be sourced by it.
     Completions {
@@ -63,6 +68,8 @@ fn main() -> ExitCode {
         Command::Models(args) => models::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Compose(args) => compose::run(*args),
+        Command::Analyze(args) => analyze::run(&args),
+        Command::Evaluate(command) => evaluate::run(command),
         Command::Bench(args) => bench::run(args),
         Command::Completions { shell } => completions(shell),
     });

@@ -6,6 +6,7 @@
 
 mod bench_and_machine;
 mod generate;
+mod hearing;
 mod models;
 mod refusals;
 mod repeat;
