@@ -19,9 +19,10 @@ export default defineConfig({
   use: {
     ...devices["Desktop Chrome"],
     viewport: { width: 1440, height: 900 },
+    contextOptions: { reducedMotion: "reduce" },
     launchOptions: {
       executablePath,
-      args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+      args: ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
     },
   },
   projects: [

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::ModelArgs;
 use crate::bench_networks::{self, Networks};
+use crate::bench_serve::{self, BenchServe};
 use crate::terminal;
 
 /// Time the computations.
@@ -33,6 +34,8 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Time the service: accepting, refusing, cancelling and following jobs.
+    Serve(BenchServe),
     /// Time each stage of a generation; the median of several runs.
     Generate {
         /// Length in seconds.
@@ -57,6 +60,7 @@ pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     match args.what {
         None => bench_networks::run(&args.networks),
         Some(What::Ops { json }) => ops(json),
+        Some(What::Serve(args)) => bench_serve::run(&args),
         Some(What::Generate {
             duration,
             steps,

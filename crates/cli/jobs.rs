@@ -6,11 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::args::{Dtype, Precision, usage};
+use crate::controls::{Chords, Controls};
 use crate::generate::Generate;
 use crate::info;
 use crate::output::{Container, Format, Target};
-use crate::request::{Chords, Controls, Fault, Settings, read_plan};
+use crate::request::{Fault, Settings, read_plan};
 use crate::source::{InputAudio, read_limited};
+use crate::terminal;
 
 /// Largest file of requests.
 const MAX_REQUESTS_BYTES: u64 = 16 << 20;
@@ -127,7 +129,6 @@ fn from_flags(args: &Generate) -> anyhow::Result<Job> {
         sha256: None,
     });
     let settings = Settings {
-        prompt: args.prompt.clone().unwrap_or_default(),
         negative_prompt: args.negative.clone().unwrap_or_default(),
         duration_s: args.duration,
         seed: args.seed,
@@ -140,6 +141,7 @@ fn from_flags(args: &Generate) -> anyhow::Result<Job> {
             key: args.controls.key,
             time_signature: args.controls.meter,
             chords: args.controls.chords.clone().map(Chords::Text),
+            ..Controls::default()
         },
         plan: args.plan.as_deref().map(read_plan).transpose()?,
         input_audio,
@@ -150,8 +152,9 @@ fn from_flags(args: &Generate) -> anyhow::Result<Job> {
                 target_lufs: args.lufs,
                 ..Target::default()
             },
+            ..Format::default()
         },
-        dtype: None,
+        ..Settings::of_prompt(args.prompt.clone().unwrap_or_default())
     };
     Ok(Job {
         settings,
@@ -193,6 +196,11 @@ fn from_lines(path: &Path, args: &Generate, precision: Precision) -> anyhow::Res
             return Err(usage(format!(
                 "--file: {shown}, line {number}: dtype: it is one for all lines; use --dtype"
             )));
+        }
+        if settings.webhook.is_some() {
+            terminal::warn(&format!(
+                "--file: {shown}, line {number}: webhook: only the service calls one"
+            ));
         }
         settings.output.format = args.format.unwrap_or(settings.output.format);
         settings.resolve(precision);

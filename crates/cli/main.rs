@@ -7,19 +7,24 @@ mod analyze;
 mod args;
 mod bench;
 mod bench_networks;
+mod bench_serve;
 mod compose;
+mod controls;
 mod convert;
 mod doctor;
 mod evaluate;
 mod generate;
+mod http;
 mod info;
 mod jobs;
 mod models;
 mod output;
 mod plan;
 mod request;
+mod serve;
 mod source;
 mod terminal;
+mod train;
 
 use std::process::ExitCode;
 
@@ -47,6 +52,8 @@ enum Command {
     Models(models::Models),
     Doctor(doctor::Doctor),
     Compose(Box<compose::Compose>),
+    Serve(Box<serve::Serve>),
+    Train(train::Train),
     Analyze(analyze::Analyze),
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -68,6 +75,8 @@ fn main() -> ExitCode {
         Command::Models(args) => models::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Compose(args) => compose::run(*args),
+        Command::Serve(args) => serve::run(*args),
+        Command::Train(args) => train::run(args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Evaluate(command) => evaluate::run(command),
         Command::Bench(args) => bench::run(args),
@@ -90,7 +99,10 @@ fn main() -> ExitCode {
 /// Whether the user can mend the error by asking for something else.
 fn is_wrong_input(error: &anyhow::Error) -> bool {
     use mustool_diffusion::Error::{InvalidRequest, Plan};
-    error.is::<Usage>() || matches!(error.downcast_ref(), Some(InvalidRequest { .. } | Plan(_)))
+    use mustool_training::Error::Config;
+    error.is::<Usage>()
+        || matches!(error.downcast_ref(), Some(InvalidRequest { .. } | Plan(_)))
+        || matches!(error.downcast_ref(), Some(Config { .. }))
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {

@@ -25,7 +25,7 @@ pub(crate) enum Models {
         #[arg(long)]
         json: bool,
     },
-    /// Load a model and account for every tensor; lists all that is missing, odd or left over.
+    /// Account for every tensor of a model; lists all that is missing, odd or left over.
     Check {
         #[command(flatten)]
         model: ModelArgs,
@@ -110,14 +110,19 @@ fn weights_bytes(folder: &Path) -> u64 {
 }
 
 fn check(model: &ModelArgs, json: bool) -> anyhow::Result<()> {
-    let place = model
-        .model
-        .clone()
-        .unwrap_or_else(|| "(inside the program)".into());
-    let pipeline = model.load(model.dtype.resolve())?;
-    let info = pipeline.info();
+    let (place, info) = match &model.model {
+        Some(folder) if folder.is_dir() => {
+            let info = Pipeline::check(folder)
+                .with_context(|| format!("the model in {} is not whole", folder.display()))?;
+            (folder.clone(), info)
+        }
+        _ => {
+            let pipeline = model.load(model.dtype.resolve())?;
+            ("(inside the program)".into(), pipeline.info().clone())
+        }
+    };
     if json {
-        return terminal::print(&as_json(info, &place).to_string());
+        return terminal::print(&as_json(&info, &place).to_string());
     }
     terminal::print(&format!("{}: every tensor has its place", place.display()))?;
     for (key, value) in [

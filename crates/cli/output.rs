@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use mustool_audio::resample::resample;
 use mustool_audio::wav::{self, SampleFormat};
 use mustool_audio::{Tags, Waveform, file, flac, loudness};
 use mustool_diffusion::{ModelInfo, Output};
@@ -20,6 +21,8 @@ use crate::terminal;
 
 /// `-o -`: audio on stdout.
 const STDOUT: &str = "-";
+/// Sample rates that files may have, in Hz.
+const SAMPLE_RATES_HZ: (f64, f64) = (8_000.0, 192_000.0);
 /// The program, as it is written into files.
 pub(crate) const SOFTWARE: &str = concat!("mustool ", env!("CARGO_PKG_VERSION"));
 
@@ -53,7 +56,7 @@ pub(crate) enum Bits {
 }
 
 /// Form of the finished file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Format {
     #[serde(default)]
@@ -62,6 +65,45 @@ pub(crate) struct Format {
     pub(crate) bits: Bits,
     #[serde(default)]
     pub(crate) loudness: Target,
+    /// In Hz; that of the model where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sample_rate: Option<u32>,
+    /// Of compressed files, which are the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bitrate_kbps: Option<f64>,
+    /// Whether the file carries what made it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub(crate) embed_metadata: bool,
+    /// The service's: pictures while it works. There are none here.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub(crate) previews: bool,
+}
+
+impl Default for Format {
+    /// 16-bit WAV as the model makes it.
+    fn default() -> Self {
+        Self {
+            format: Container::default(),
+            bits: Bits::default(),
+            loudness: Target::default(),
+            sample_rate: None,
+            bitrate_kbps: None,
+            embed_metadata: true,
+            previews: false,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+fn is_no(flag: &bool) -> bool {
+    !flag
 }
 
 /// How loud the finished file is.
@@ -111,6 +153,12 @@ impl Format {
         if self.format == Container::Flac && self.bits == Bits::Float32 {
             return fault("bits", "FLAC has no floats; use 24, or a .wav file");
         }
+        if let Some(sample_rate) = self.sample_rate {
+            within("sample_rate", sample_rate.into(), SAMPLE_RATES_HZ)?;
+        }
+        if self.bitrate_kbps.is_some() {
+            return fault("bitrate_kbps", "WAV and FLAC have none; leave it out");
+        }
         within("target_lufs", self.loudness.target_lufs, (-70.0, 0.0))?;
         within("true_peak_dbtp", self.loudness.true_peak_dbtp, (-20.0, 0.0))
     }
@@ -138,8 +186,8 @@ pub(crate) enum Place {
 /// Names for `count` outputs of the kinds in `containers`, none of which is there yet unless
 /// `force`.
 ///
-/// `-` is stdout. A folder, or a name that ends in a slash, gets 000.wav and so on; a file name
-/// is used as it is for one output and numbered for several.
+/// `-` is stdout. A folder, or a name that ends in a slash or has no extension, gets 000.wav and so
+/// on; a file name is used as it is for one output and numbered for several.
 pub(crate) fn places(
     output: &Path,
     containers: &[Container],
@@ -148,7 +196,8 @@ pub(crate) fn places(
     if output == Path::new(STDOUT) {
         return stdout_place(containers.len());
     }
-    let is_folder = output.is_dir() || output.to_string_lossy().ends_with('/');
+    let slash = output.to_string_lossy().ends_with('/');
+    let is_folder = output.is_dir() || slash || output.extension().is_none();
     if is_folder {
         std::fs::create_dir_all(output)
             .with_context(|| format!("-o: cannot make the folder {}", output.display()))?;
@@ -283,13 +332,21 @@ pub(crate) fn finish(
         target_lufs,
         true_peak_dbtp,
     } = settings.output.loudness;
-    let waveform = loudness::normalise(&output.waveform, target_lufs, true_peak_dbtp)
+    let waveform = match settings.output.sample_rate {
+        Some(sample_rate) => resample(&output.waveform, sample_rate)
+            .context("cannot change the sample rate of the sound")?,
+        None => output.waveform.clone(),
+    };
+    let waveform = loudness::normalise(&waveform, target_lufs, true_peak_dbtp)
         .context("cannot level the sound")?;
     let loudness = loudness::measure(&waveform).context("cannot measure the sound")?;
     if waveform.peak() == 0.0 {
         terminal::warn("the result is silent");
     }
-    let tags = tags(output, settings, info)?;
+    let tags = match settings.output.embed_metadata {
+        true => tags(output, settings, info)?,
+        false => Tags::new(),
+    };
     let bytes = settings
         .output
         .to_bytes(&waveform, &tags)
@@ -341,4 +398,29 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_an_extension_is_a_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let two = [Container::Wav, Container::Flac];
+        for name in ["takes", "takes/", "takes"] {
+            let found = places(&parent.path().join(name), &two, false).unwrap();
+            let folder = parent.path().join("takes");
+            let expected = ["000.wav", "001.flac"].map(|file| Place::File(folder.join(file)));
+            assert_eq!(found, expected, "{name}");
+        }
+        let found = places(&parent.path().join("take.wav"), &two, false).unwrap();
+        let expected = ["take-000.wav", "take-001.flac"];
+        assert_eq!(
+            found,
+            expected.map(|file| Place::File(parent.path().join(file)))
+        );
+        let found = places(&parent.path().join("take.wav"), &two[..1], false).unwrap();
+        assert_eq!(found, [Place::File(parent.path().join("take.wav"))]);
+    }
 }

@@ -8,9 +8,10 @@ use mustool_audio::file;
 use mustool_music::Plan;
 
 use crate::args::{ControlArgs, ModelArgs};
+use crate::controls::{Chords, Controls};
 use crate::jobs::Origin;
 use crate::output;
-use crate::request::{Chords, Controls, Settings};
+use crate::request::Settings;
 use crate::terminal;
 
 /// Plan the beats and chords of a prompt, as JSON to edit and give to `generate --plan`.
@@ -66,6 +67,7 @@ pub(crate) fn run(args: PlanCommand) -> anyhow::Result<()> {
         key: controls.key,
         time_signature: controls.meter,
         chords: controls.chords.map(Chords::Text),
+        ..Controls::default()
     };
     settings.resolve(precision);
     if let Some(path) = &output {

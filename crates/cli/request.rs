@@ -1,16 +1,18 @@
 //! What is asked of a model, in one form for flags, lines of JSON and the tags of a finished file.
 //!
 //! The JSON is that of the service's `POST /v1/generations`, with `plan` and `dtype` added and a
-//! path where the service has the id of an upload. Running the request is elsewhere.
+//! path where the service has the id of an upload. Musical facts are in `controls`, running the
+//! request is elsewhere.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use mustool_diffusion::{AudioSource, Mode, ModelInfo, Request, SchedulerKind};
-use mustool_music::{ChordEvent, Key, Meter, Plan, TEMPO_RANGE_BPM};
+use mustool_music::Plan;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::args::{Precision, usage};
+use crate::controls::{Chords, Controls};
 use crate::output::Format;
 use crate::source::{InputAudio, read_limited};
 
@@ -31,6 +33,9 @@ const DEFAULT_DURATION_S: f64 = 10.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
+    /// Name of the model that it is meant for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
     pub(crate) prompt: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) negative_prompt: String,
@@ -56,45 +61,40 @@ pub(crate) struct Settings {
     pub(crate) output: Format,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dtype: Option<Precision>,
+    /// Carried along, for whoever asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<serde_json::Map<String, Value>>,
+    /// The service's: in which order it works. There is one order here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) priority: Option<Priority>,
+    /// The service's: how long it keeps the result. Files stay where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_after_s: Option<f64>,
+    /// The service's: whom it tells. Nobody is told here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) webhook: Option<Webhook>,
+}
+
+/// How soon the service begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Priority {
+    Low,
+    Normal,
+    High,
+}
+
+/// Whom the service tells about what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhook {
+    url: String,
+    #[serde(default)]
+    events: Vec<String>,
 }
 
 fn one() -> usize {
     1
-}
-
-/// Stated facts.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Controls {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) tempo_bpm: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<Key>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) time_signature: Option<Meter>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) chords: Option<Chords>,
-}
-
-/// Chords as text or as a list of times and symbols.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Chords {
-    Text(String),
-    List(Vec<ChordEvent>),
-}
-
-impl Chords {
-    /// As a line that [`Plan::chords_from_symbols`] reads.
-    fn to_text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::List(events) => events.iter().fold(String::new(), |mut line, event| {
-                let _ = write!(line, "{}@{} ", event.chord, event.time_s);
-                line
-            }),
-        }
-    }
 }
 
 /// What is wrong with a request: a field of the JSON, and what would be right.
@@ -144,6 +144,7 @@ impl Settings {
     /// A prompt, and everything else left open.
     pub(crate) fn of_prompt(prompt: String) -> Self {
         Self {
+            model: None,
             prompt,
             negative_prompt: String::new(),
             duration_s: None,
@@ -157,6 +158,10 @@ impl Settings {
             input_audio: None,
             output: Format::default(),
             dtype: None,
+            metadata: None,
+            priority: None,
+            expires_after_s: None,
+            webhook: None,
         }
     }
 
@@ -173,6 +178,13 @@ impl Settings {
 
     /// Checks everything that can be checked without reading other files.
     pub(crate) fn validate(&self, info: &ModelInfo) -> Result<(), Fault> {
+        if let Some(model) = self.model.as_ref().filter(|model| **model != info.id) {
+            let id = &info.id;
+            return fault(
+                "model",
+                format!("{model:?} is not the model at hand, {id:?}; choose one with --model"),
+            );
+        }
         if self.prompt.trim().is_empty() {
             return fault(
                 "prompt",
@@ -203,30 +215,8 @@ impl Settings {
     }
 
     fn check_music(&self) -> Result<(), Fault> {
-        let Controls {
-            tempo_bpm,
-            time_signature,
-            chords,
-            ..
-        } = &self.controls;
-        if let Some(tempo_bpm) = *tempo_bpm {
-            within("tempo_bpm", tempo_bpm, TEMPO_RANGE_BPM)?;
-        }
-        if let Some(chords) = chords {
-            let meter = time_signature.unwrap_or_default();
-            let duration_s = self.duration_s.unwrap_or(DEFAULT_DURATION_S);
-            let grid = Plan::steady(tempo_bpm.unwrap_or(120.0), meter, duration_s);
-            match grid.chords_from_symbols(&chords.to_text()) {
-                Ok(events) if events.is_empty() => {
-                    return fault(
-                        "chords",
-                        "there is no chord in it; write for example \"Am F C G\"",
-                    );
-                }
-                Ok(_) => {}
-                Err(error) => return fault("chords", error.to_string()),
-            }
-        }
+        self.controls
+            .check(self.duration_s.unwrap_or(DEFAULT_DURATION_S))?;
         let Some(plan) = &self.plan else {
             return Ok(());
         };
@@ -246,7 +236,7 @@ impl Settings {
         if self.controls != Controls::default() {
             return fault(
                 "plan",
-                "tempo, key, metre and chords belong inside the plan; edit it there",
+                "tempo, key, metre, beats and chords belong inside the plan; edit it there",
             );
         }
         Ok(())
@@ -306,7 +296,7 @@ impl Settings {
             key: self.controls.key,
             meter: self.controls.time_signature,
             chords: self.controls.chords.as_ref().map(Chords::to_text),
-            beats: None,
+            beats: self.controls.beats.clone(),
             duration_s,
             seed: self.seed.unwrap_or(0),
             num_outputs: self.n,

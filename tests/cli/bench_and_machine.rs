@@ -23,7 +23,7 @@ fn completions_name_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let run = bench.ok(&["completions", shell]);
         for command in [
-            "generate", "plan", "info", "models", "doctor", "compose", "bench",
+            "generate", "plan", "info", "models", "doctor", "compose", "train", "bench",
         ] {
             assert!(run.text().contains(command), "{shell}: {command}");
         }
@@ -52,35 +52,18 @@ fn bench_times_every_stage() {
     assert!(stages > 0.0 && stages <= whole * 1.001, "{told}");
 }
 
-#[cfg(unix)]
 #[test]
-fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
-    use std::io::{BufRead, BufReader};
+fn networks_of_full_size_are_asked_for_by_name() {
     let bench = Bench::new();
-    // Two pieces: when the first is announced, the second is being made.
-    let line = r#"{"prompt":"x","duration_s":1,"steps":2}"#;
-    let long = r#"{"prompt":"x","duration_s":1,"steps":1000}"#;
-    std::fs::write(bench.path("r.jsonl"), format!("{line}\n{long}\n")).unwrap();
-    let mut command = bench.command(&["generate", "--file", "r.jsonl", "-o", "out/", "--json"]);
-    let stdout = std::process::Stdio::piped();
-    let mut child = command
-        .stdout(stdout)
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap())
-        .read_line(&mut first)
-        .unwrap();
-    assert!(first.contains("000.wav"), "{first}");
-    let id = child.id().to_string();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
+    bench.refuses(2, &["bench", "--config", "mustango"], &["--random-weights"]);
+    bench.refuses(
+        2,
+        &["bench", "--config", "other", "--random-weights"],
+        &["mustango"],
     );
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(super::names(&bench.path("out")), ["000.wav"]);
+    bench.refuses(
+        2,
+        &["bench", "--json"],
+        &["--config mustango --random-weights"],
+    );
 }

@@ -5,11 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bench_and_machine;
+mod edges;
 mod generate;
 mod hearing;
 mod models;
+mod published;
 mod refusals;
 mod repeat;
+mod requests;
+mod torch;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -100,6 +105,11 @@ impl Bench {
 impl Run {
     fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).unwrap()
+    }
+
+    /// All of stdout as one JSON value.
+    fn json_text(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap()
     }
 
     /// One JSON value for each line of stdout.

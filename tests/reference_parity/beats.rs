@@ -7,7 +7,7 @@ use mustool_diffusion::{TokenBatch, chords::chord_prompt, chords::parse_chords};
 use mustool_music::Chord;
 use serde_json::Value;
 
-fn predictor() -> BeatPredictor {
+pub(crate) fn predictor() -> BeatPredictor {
     let file = "beats_config.json";
     let config = DebertaConfig::from_json(file, &bytes(file)).unwrap();
     let weights = weights("beats.safetensors");

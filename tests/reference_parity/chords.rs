@@ -3,7 +3,7 @@
 use crate::golden::{Golden, TOLERANCE, assert_values, bytes, weights};
 use mustool_diffusion::t5::{BeamSearch, T5Config, T5ForConditionalGeneration};
 
-fn model() -> T5ForConditionalGeneration {
+pub(crate) fn chord_predictor() -> T5ForConditionalGeneration {
     let file = "chords_config.json";
     let config = T5Config::from_json(file, &bytes(file)).unwrap();
     let weights = weights("chords.safetensors");
@@ -19,13 +19,13 @@ fn golden() -> Golden {
 #[test]
 fn the_encoder_agrees() {
     let golden = golden();
-    let hidden_states = model().encode(&golden.token_batch("")).unwrap();
+    let hidden_states = chord_predictor().encode(&golden.token_batch("")).unwrap();
     golden.assert_close(&hidden_states, "encoder_last_hidden_state", TOLERANCE);
 }
 
 #[test]
 fn logits_agree_step_by_step_with_and_without_pads() {
-    let (golden, model) = (golden(), model());
+    let (golden, model) = (golden(), chord_predictor());
     for prefix in ["", "padded."] {
         let mut state = model.start(&golden.token_batch(prefix)).unwrap();
         let mut logits = Vec::new();
@@ -40,7 +40,9 @@ fn logits_agree_step_by_step_with_and_without_pads() {
 #[test]
 fn greedy_writes_the_same_ids() {
     let golden = golden();
-    let ids = model().greedy(&golden.token_batch(""), 48).unwrap();
+    let ids = chord_predictor()
+        .greedy(&golden.token_batch(""), 48)
+        .unwrap();
     assert_eq!(ids, golden.ids("greedy_ids")[0]);
 }
 
@@ -51,7 +53,7 @@ fn beam_search_finds_the_same_text_and_score() {
         max_length: 48,
         ..BeamSearch::default()
     };
-    let found = model()
+    let found = chord_predictor()
         .beam_search(&golden.token_batch(""), &search)
         .unwrap();
     assert_eq!(found.ids, golden.ids("beam5_ids")[0]);

@@ -1,11 +1,11 @@
 //! The networks of the default model against their training twins: what the exported weights gave
-//! there, from `twin_io.safetensors` beside them.
+//! there, from `twin_io.safetensors`; and the tokenizer against its library's other binding.
 
 use crate::golden::{Golden, assert_values};
 use crate::layout::{assert_channels_last, channels_last};
 use mustool_diffusion::TokenBatch;
 use mustool_diffusion::munet::{Condition, Unet};
-use mustool_diffusion::t5::{T5Config, T5Encoder, T5ForConditionalGeneration};
+use mustool_diffusion::t5::{T5Config, T5Decoder, T5Encoder};
 use mustool_diffusion::vae::{Vae, VaeConfig};
 use mustool_diffusion::vocos::Vocos;
 use mustool_nn::{DType, Source, Weights};
@@ -15,8 +15,12 @@ use std::path::PathBuf;
 const TOLERANCE: f32 = 2e-4;
 
 fn file(name: &str) -> PathBuf {
+    folder("files").join(name)
+}
+
+fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("crates/default-model/files")
+        .join("crates/default-model")
         .join(name)
 }
 
@@ -25,7 +29,8 @@ fn text(name: &str) -> String {
 }
 
 fn golden() -> Golden {
-    Golden::load(file("twin_io.safetensors").to_str().unwrap())
+    let path = folder("tests").join("twin_io.safetensors");
+    Golden::load(path.to_str().unwrap())
 }
 
 /// Builds a network and accounts for every key of its file.
@@ -51,36 +56,55 @@ fn the_text_encoder_agrees() {
 }
 
 #[test]
-fn the_plan_predictor_agrees_step_by_step() {
+fn the_planner_agrees_step_by_step() {
     let golden = golden();
-    let predictor = load("predictor", |weights, config| {
+    let decoder = load("planner", |weights, config| {
         let config = T5Config::from_json("", config.as_bytes()).unwrap();
-        T5ForConditionalGeneration::new(&config, weights)
+        T5Decoder::new(&config, weights)
     });
-    let (shape, expected) = golden.get("predictor.logits");
+    let (shape, expected) = golden.get("planner.logits");
     let &[batch, steps, vocab] = shape else {
         panic!("{shape:?}")
     };
+    let hidden_states = golden.tensor("text.hidden_states");
     let [texts, masks, plans] = [
         "text.input_ids",
         "text.attention_mask",
-        "predictor.decoder_input_ids",
+        "planner.decoder_input_ids",
     ]
     .map(|key| golden.ids(key));
     for row in 0..batch {
         let mask = masks[row].iter().map(|&seen| seen == 1).collect();
         let text = TokenBatch::masked(&texts[row..=row], &[mask]).unwrap();
-        let mut state = predictor.start(&text).unwrap();
+        let hidden_states = hidden_states.narrow(0, row, 1).unwrap();
+        let mut state = decoder.start(&text, &hidden_states).unwrap();
         for (step, &id) in plans[row].iter().enumerate() {
-            let logits = predictor.step(&mut state, &[id]).unwrap().concat();
+            let logits = decoder.step(&mut state, &[id]).unwrap().concat();
             let start = (row * steps + step) * vocab;
             assert_values(
                 &logits,
                 &expected[start..start + vocab],
-                "predictor.logits",
+                "planner.logits",
                 TOLERANCE,
             );
         }
+    }
+}
+
+#[test]
+fn the_tokenizer_cuts_texts_alike() {
+    #[derive(serde::Deserialize)]
+    struct Case {
+        prompt: String,
+        input_ids: Vec<u32>,
+    }
+    let cases = std::fs::read(folder("tests").join("tokenizer_io.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_slice(&cases).unwrap();
+    assert!(!cases.is_empty());
+    let tokenizer = tokenizers::Tokenizer::from_file(file("tokenizer.json")).unwrap();
+    for case in cases {
+        let encoding = tokenizer.encode(case.prompt.as_str(), true).unwrap();
+        assert_eq!(encoding.get_ids(), case.input_ids, "{}", case.prompt);
     }
 }
 

@@ -1,15 +1,15 @@
 //! From token ids, beats and chords to 16-bit samples, through every network in turn.
 
-use crate::golden::{Golden, TOLERANCE, bytes, json, weights_below};
+use crate::features::music_features;
+use crate::golden::{Golden, TOLERANCE, json};
 use crate::hifigan::assert_pcm16;
 use crate::layout::{assert_channels_last, channels_last};
 use crate::munet::unet;
+use crate::t5_encoder::text_encoder;
 use crate::vae::vae_and_vocoder;
 use mustool_diffusion::TokenBatch;
-use mustool_diffusion::features::{FeatureConfig, MusicFeatures};
 use mustool_diffusion::munet::Condition;
 use mustool_diffusion::scheduler::{History, Scheduler, SchedulerKind};
-use mustool_diffusion::t5::{T5Config, T5Encoder};
 use mustool_music::{Beat, Chord, ChordEvent};
 use mustool_nn::{DType, Tensor, host, tensor};
 use serde_json::Value;
@@ -34,13 +34,8 @@ fn text(golden: &Golden) -> TokenBatch {
     TokenBatch::masked(&ids, &masks).unwrap()
 }
 
-fn encode_text(golden: &Golden) -> Tensor {
-    let file = "text_encoder_config.json";
-    let config = T5Config::from_json(file, &bytes(file)).unwrap();
-    let weights = weights_below("ldm.safetensors", "text_encoder.");
-    T5Encoder::new(&config, &weights)
-        .forward(&text(golden))
-        .unwrap()
+fn encode_text(text: &TokenBatch) -> Tensor {
+    text_encoder().forward(text).unwrap()
 }
 
 fn floats(value: &Value) -> Vec<f64> {
@@ -52,7 +47,7 @@ fn floats(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-fn beats_and_chords() -> (Vec<Beat>, Vec<ChordEvent>) {
+pub(crate) fn beats_and_chords() -> (Vec<Beat>, Vec<ChordEvent>) {
     let inputs = json("e2e_inputs.json");
     let [times, numbers] = [0, 1].map(|i| floats(&inputs["beats"][0][i]));
     let beats = times.into_iter().zip(numbers);
@@ -75,20 +70,25 @@ fn beats_and_chords() -> (Vec<Beat>, Vec<ChordEvent>) {
 }
 
 /// Text, beats and chords, each for nothing and for the prompt.
-fn condition_sets(golden: &Golden) -> [Condition; 3] {
-    let file = "music_features_config.json";
-    let config = FeatureConfig::from_json(file, &bytes(file)).unwrap();
-    let weights = weights_below("ldm.safetensors", "");
-    let layers = MusicFeatures::new(&config, &weights);
-    let (beats, chords) = beats_and_chords();
-    let beats = layers.beats(&[&[], &beats]).unwrap();
-    let chords = layers.chords(&[&[], &chords]).unwrap();
+pub(crate) fn condition_sets_of(
+    text: &TokenBatch,
+    beats: &[Beat],
+    chords: &[ChordEvent],
+) -> [Condition; 3] {
+    let layers = music_features();
+    let beats = layers.beats(&[&[], beats]).unwrap();
+    let chords = layers.chords(&[&[], chords]).unwrap();
     [
-        (encode_text(golden), text(golden).mask_tensor().unwrap()),
+        (encode_text(text), text.mask_tensor().unwrap()),
         (beats.embedding, beats.mask),
         (chords.embedding, chords.mask),
     ]
     .map(|(hidden_states, mask)| Condition::new(hidden_states, &mask).unwrap())
+}
+
+fn condition_sets(golden: &Golden) -> [Condition; 3] {
+    let (beats, chords) = beats_and_chords();
+    condition_sets_of(&text(golden), &beats, &chords)
 }
 
 /// One run of the reference; a guidance of 1 leaves the half without prompt out.
@@ -155,7 +155,7 @@ fn assert_sound(latents: &Tensor, golden: &Golden, run: &str) {
 #[test]
 fn the_prompt_and_nothing_are_encoded_side_by_side() {
     let golden = golden();
-    golden.assert_close(&encode_text(&golden), "cfg_prompt_embeds", TOLERANCE);
+    golden.assert_close(&encode_text(&text(&golden)), "cfg_prompt_embeds", TOLERANCE);
 }
 
 #[test]

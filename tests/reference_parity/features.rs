@@ -55,7 +55,7 @@ fn golden() -> Golden {
     Golden::load("features.safetensors")
 }
 
-fn layers() -> MusicFeatures {
+pub(crate) fn music_features() -> MusicFeatures {
     MusicFeatures::new(&config(), &weights("ldm.safetensors"))
 }
 
@@ -99,7 +99,7 @@ fn tokens_times_and_masks_agree() {
 
 #[test]
 fn vectors_agree() {
-    let (clips, layers) = (clips(), layers());
+    let (clips, layers) = (clips(), music_features());
     let beats: Vec<&[Beat]> = clips.iter().map(|clip| &clip.beats[..]).collect();
     let chords: Vec<&[ChordEvent]> = clips.iter().map(|clip| &clip.chords[..]).collect();
     assert_features(&layers.beats(&beats).unwrap(), "beat");
@@ -108,7 +108,7 @@ fn vectors_agree() {
 
 #[test]
 fn the_unconditional_half_hears_silence() {
-    let (clips, layers) = (clips(), layers());
+    let (clips, layers) = (clips(), music_features());
     let silent = clips.len();
     let beats = clips.iter().map(|clip| &clip.beats[..]);
     let beats: Vec<&[Beat]> = std::iter::repeat_n(&[][..], silent).chain(beats).collect();
@@ -120,7 +120,7 @@ fn the_unconditional_half_hears_silence() {
 
 #[test]
 fn a_clip_does_not_depend_on_its_neighbours() {
-    let (clips, layers) = (clips(), layers());
+    let (clips, layers) = (clips(), music_features());
     let alone = layers.chords(&[&clips[1].chords]).unwrap();
     let expected = golden();
     let (shape, values) = expected.get("chord_embedding");

@@ -45,3 +45,15 @@ fn full_scale_does_not_wrap_around() {
         [32_767, -32_768, 0, 32_767, 0]
     );
 }
+
+#[test]
+fn a_long_sound_in_stretches_is_the_sound_at_once() {
+    let (_, vocoder) = vae_and_vocoder();
+    let (frames, bands) = (2300, vocoder.config().num_mels);
+    let wave = |i: usize| (i as f32 * 0.37).sin() * 2.0 - 4.0;
+    let mel = (0..frames * bands).map(wave).collect();
+    let mel = mustool_nn::tensor(mel, &[1, frames, bands], mustool_nn::DType::F32).unwrap();
+    let at_once = mustool_nn::host(&vocoder.forward(&mel).unwrap()).unwrap();
+    let in_stretches = vocoder.long(&mel).unwrap();
+    crate::golden::assert_values(&in_stretches, &at_once, "stretches", 1e-6);
+}

@@ -4,7 +4,8 @@ use crate::golden::{Golden, TOLERANCE, bytes, weights_below};
 use mustool_diffusion::TokenBatch;
 use mustool_diffusion::t5::{T5Config, T5Encoder};
 
-fn encoder() -> T5Encoder {
+/// The text encoder, every key accounted for.
+pub(crate) fn text_encoder() -> T5Encoder {
     let file = "text_encoder_config.json";
     let config = T5Config::from_json(file, &bytes(file)).unwrap();
     let weights = weights_below("ldm.safetensors", "text_encoder.");
@@ -16,7 +17,7 @@ fn encoder() -> T5Encoder {
 #[test]
 fn hidden_states_are_those_of_the_reference() {
     let golden = Golden::load("t5_encoder_io.safetensors");
-    let hidden_states = encoder().forward(&golden.token_batch("")).unwrap();
+    let hidden_states = text_encoder().forward(&golden.token_batch("")).unwrap();
     golden.assert_close(&hidden_states, "hidden_states", TOLERANCE);
 }
 
@@ -30,7 +31,7 @@ fn a_prompt_alone_reads_as_beside_longer_ones() {
         let mask = &batch.mask()[row * batch.tokens()..][..batch.tokens()];
         let length = mask.iter().filter(|&&seen| seen).count();
         let alone = TokenBatch::padded(&[ids[..length].to_vec()], 0).unwrap();
-        let hidden_states = encoder().forward(&alone).unwrap();
+        let hidden_states = text_encoder().forward(&alone).unwrap();
         let start = row * batch.tokens() * dim;
         let actual = mustool_nn::host(&hidden_states).unwrap();
         let expected = &expected[start..start + length * dim];

@@ -13,8 +13,8 @@ macro_rules! files {
 /// The files of the model, as a model folder has them.
 pub const FILES: &[(&str, &[u8])] = files![
     "model.json",
-    "predictor.safetensors",
-    "predictor_config.json",
+    "planner.safetensors",
+    "planner_config.json",
     "scheduler_config.json",
     "text_encoder.safetensors",
     "text_encoder_config.json",

@@ -1,7 +1,9 @@
 //! HiFi-GAN (Kong et al. 2020, arXiv:2010.05646): log-mel to waveform by transposed convolutions.
 
 use crate::error::{Error, Result};
-use mustool_nn::{Activation, Conv1d, ConvTranspose1d, DType, Tensor, Weights, activate, host};
+use mustool_nn::{
+    Activation, Conv1d, ConvTranspose1d, DType, Tensor, Weights, activate, add, host,
+};
 use serde::Deserialize;
 
 /// `hifigan_config.json`.
@@ -180,7 +182,7 @@ impl HifiGan {
             for block in resblocks {
                 let y = block.forward(&x)?;
                 sum = Some(match sum {
-                    Some(sum) => (sum + y)?,
+                    Some(sum) => add(&sum, &y)?,
                     None => y,
                 });
             }

@@ -9,6 +9,7 @@ pub mod beats;
 pub mod chords;
 mod conditioning;
 pub mod controls;
+mod conversion;
 pub mod deberta;
 pub mod error;
 pub mod features;
@@ -28,10 +29,11 @@ mod tokens;
 pub mod vae;
 pub mod vocos;
 
+pub use conversion::{Conversion, weights_sha256};
 pub use error::{Error, Result};
 pub use pipeline::{ModelInfo, Pipeline};
 pub use request::{
-    AudioSource, MAX_OUTPUTS, MAX_PROMPT_CHARS, Mode, Output, Progress, Request, Stage,
+    AudioSource, MAX_OUTPUTS, MAX_PROMPT_CHARS, Mode, Output, Progress, Request, Stage, check_beats,
 };
 pub use scheduler::SchedulerKind;
 pub use tokens::{MAX_TOKENS, TokenBatch};

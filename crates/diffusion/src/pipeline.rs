@@ -90,7 +90,7 @@ impl Pipeline {
         })
     }
 
-    fn from_files(files: &ModelFiles, dtype: DType, accounting: bool) -> Result<Self> {
+    pub(crate) fn from_files(files: &ModelFiles, dtype: DType, accounting: bool) -> Result<Self> {
         let loader = Loader {
             files,
             dtype,

@@ -203,7 +203,7 @@ impl Request {
             return bad("tempo_bpm", format!("{tempo} is not within 20 to 400"));
         }
         if let Some(beats) = &self.beats {
-            validate_beats(beats)?;
+            check_beats(beats).or_else(|reason| bad("beats", reason))?;
         }
         if let Some(source) = &self.source {
             self.validate_source(source, max_duration_s)?;
@@ -248,35 +248,28 @@ impl Request {
     }
 }
 
-/// Beats as a plan can hold them.
-fn validate_beats(beats: &[Beat]) -> Result<()> {
-    let bad = |reason: String| {
-        Err(Error::InvalidRequest {
-            field: "beats",
-            reason,
-        })
-    };
+/// Refuses beats that no plan can hold: none or too many, times out of order, numbers beyond 32.
+pub fn check_beats(beats: &[Beat]) -> Result<(), String> {
     if beats.is_empty() || beats.len() > MAX_BEATS {
-        return bad(format!(
-            "{} of them; 1 to {MAX_BEATS} are taken",
-            beats.len()
-        ));
+        let count = beats.len();
+        return Err(format!("{count} of them; 1 to {MAX_BEATS} are taken"));
     }
     let in_time = |beat: &Beat| beat.time_s.is_finite() && beat.time_s >= 0.0;
     if let Some(beat) = beats.iter().find(|beat| !in_time(beat)) {
-        return bad(format!("{} is no time in the piece", beat.time_s));
+        return Err(format!("{} is no time in the piece", beat.time_s));
     }
     if let Some(beat) = beats.iter().find(|beat| !(1..=32).contains(&beat.number)) {
-        return bad(format!("{} is no place in a bar; 1 to 32 are", beat.number));
+        let number = beat.number;
+        return Err(format!("{number} is no place in a bar; 1 to 32 are"));
     }
-    match beats
-        .windows(2)
-        .find(|pair| pair[1].time_s <= pair[0].time_s)
-    {
-        Some(pair) => bad(format!(
-            "{} s comes after {} s; list them in order",
-            pair[1].time_s, pair[0].time_s
-        )),
+    let mut pairs = beats.windows(2);
+    match pairs.find(|pair| pair[1].time_s <= pair[0].time_s) {
+        Some(pair) => {
+            let (later, earlier) = (pair[1].time_s, pair[0].time_s);
+            Err(format!(
+                "{later} s comes after {earlier} s; list them in order"
+            ))
+        }
         None => Ok(()),
     }
 }
@@ -289,8 +282,7 @@ mod tests {
     fn beats_are_times_in_order_with_places_in_the_bar() {
         let of = |beats: &[(f64, u8)]| {
             let beat = |&(time_s, number): &(f64, u8)| Beat { time_s, number };
-            validate_beats(&beats.iter().map(beat).collect::<Vec<_>>())
-                .map_err(|error| error.to_string())
+            check_beats(&beats.iter().map(beat).collect::<Vec<_>>())
         };
         assert_eq!(of(&[(0.0, 3), (0.5, 1), (1.1, 2)]), Ok(()));
         for (beats, word) in [

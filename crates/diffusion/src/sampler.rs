@@ -70,12 +70,14 @@ impl<'a> Sampler<'a> {
         encode: impl FnOnce(&Waveform) -> Result<Encoded>,
     ) -> Result<Self> {
         let duration_s = target_duration_s(request);
-        let cells = (duration_s / parts.grid.cell_s() - 1e-6).ceil() as usize;
-        let cells = cells.next_multiple_of(parts.unet.time_multiple());
         let looped = matches!(&request.source, Some(source) if source.mode == Mode::Loop);
-        let margin = match looped {
-            true => parts.grid.cells(LOOP_MARGIN_S).min(cells),
-            false => 0,
+        let (cells, margin) = if looped {
+            // A loop goes round after its own length, to the nearest cell.
+            let cells = parts.grid.cells(duration_s).max(1);
+            (cells, parts.grid.cells(LOOP_MARGIN_S).min(cells))
+        } else {
+            let cells = (duration_s / parts.grid.cell_s() - 1e-6).ceil() as usize;
+            (cells.next_multiple_of(parts.unet.time_multiple()), 0)
         };
         let scheduler = Scheduler::new(parts.scheduler, parts.kind, parts.steps)?;
         let mut sampler = Self {
@@ -185,6 +187,9 @@ impl<'a> Sampler<'a> {
                 None => kept.latents.clone(),
             };
         }
+        if let Some(&t) = timesteps.get(self.first_step) {
+            self.restore(&mut x, Some(t), &source_noise);
+        }
         let mut history = History::default();
         for (step, &t) in timesteps.iter().enumerate().skip(self.first_step) {
             report(step, timesteps.len())?;
@@ -290,9 +295,8 @@ impl<'a> Sampler<'a> {
     pub(crate) fn finish(&self, waveform: Waveform, request: &Request) -> Result<Waveform> {
         let rate = waveform.sample_rate();
         let frames = |s: f64| (s * f64::from(rate)).round() as usize;
-        let margin_s = self.margin as f64 * self.parts.grid.cell_s();
         let wanted = frames(target_duration_s(request));
-        let start = frames(margin_s);
+        let start = frames(self.margin as f64 * self.parts.grid.cell_s());
         let fresh = with_num_frames(&crop(&waveform, start, waveform.num_frames())?, wanted)?;
         let (Some(kept), Some(source)) = (&self.kept, &request.source) else {
             return Ok(fresh);
@@ -301,7 +305,15 @@ impl<'a> Sampler<'a> {
         let original = resample::resample(&kept.waveform, rate)?;
         let overlap = frames(SPLICE_S);
         match source.mode {
-            Mode::Vary { .. } | Mode::Loop => Ok(fresh),
+            Mode::Vary { .. } => Ok(fresh),
+            Mode::Loop => {
+                // What would follow the end leads into the beginning.
+                let end = start + wanted;
+                let after = crop(&waveform, end, (end + overlap).min(waveform.num_frames()))?;
+                let after = with_gain(after, 1.0 / kept.gain)?;
+                let overlap = after.num_frames().min(wanted);
+                Ok(crossfade(&after, &fresh, overlap, Curve::EqualPower)?)
+            }
             Mode::Extend => {
                 let cut = original.num_frames().min(wanted);
                 let rest = crop(&fresh, cut.saturating_sub(overlap), wanted)?;

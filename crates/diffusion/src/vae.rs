@@ -5,7 +5,7 @@
 //! channels of one before the first convolution, and back after the last.
 
 use crate::error::{Error, Result};
-use mustool_nn::{Conv2d, DType, GroupNorm, Tensor, Weights, attention, upsample_nearest};
+use mustool_nn::{Conv2d, DType, GroupNorm, Tensor, Weights, attention, reshape, upsample_nearest};
 use serde::Deserialize;
 
 /// Sizes, from either layout of `vae_config.json`.
@@ -174,9 +174,8 @@ impl Mid {
         let (batch, time, rows, dim) = x.dims4()?;
         let h = self.norm.forward(&x)?;
         let flat = |conv: &Conv2d| {
-            conv.forward(&h)?
-                .reshape((batch, time * rows, dim))
-                .map_err(Error::from)
+            let y = conv.forward(&h)?;
+            reshape(&y, (batch, time * rows, dim)).map_err(Error::from)
         };
         let scale = (dim as f64).powf(-0.5);
         let h = attention(
@@ -189,7 +188,7 @@ impl Mid {
         )?;
         let x = self
             .proj_out
-            .forward_add(&h.reshape((batch, time, rows, dim))?, &x)?;
+            .forward_add(&reshape(&h, (batch, time, rows, dim))?, &x)?;
         self.block_2.forward(&x)
     }
 }

@@ -37,12 +37,10 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
     let dim = x.dims().last().copied().unwrap_or(1);
     by_dtype!(x, T => {
         let values = compute::<T>(x, x.elem_count(), |x, y| cpu::softmax(x, dim, y))?;
-        let output = Output::new(values, x.shape());
-        attach("softmax", &[x], output, move |y, gradient| {
-            let dx = with_slice::<T, _>(gradient, |dy| {
-                compute::<T>(y, dy.len(), |y, dx| backward::softmax(y, dy, dim, dx))
-            })??;
-            Ok(vec![Some(Output::new(dx, y.shape()).into_tensor())])
+        from_input::<T>("softmax", x, values, x.shape(), move |x, dy, dx| {
+            let mut y = vec![T::default(); x.len()];
+            cpu::softmax(x, dim, &mut y);
+            backward::softmax(&y, dy, dim, dx);
         })
     })
 }
@@ -60,7 +58,7 @@ pub(crate) fn from_input<T: Real>(
         return Ok(output.into_tensor());
     }
     let kept = x.clone();
-    attach(name, &[x], output, move |_, gradient| {
+    attach(name, &[x], output, move |gradient| {
         let dx = with_slice::<T, _>(gradient, |dy| {
             compute::<T>(&kept, kept.elem_count(), |x, dx| f(x, dy, dx))
         })??;

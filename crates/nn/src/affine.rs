@@ -127,7 +127,7 @@ impl<P: Clone + Debug + Send + Sync + 'static> Affine<P> {
         let inputs: Vec<&Tensor> = inputs.into_iter().flatten().collect();
         let (count, has_residual) = (inputs.len(), residual.is_some());
         let (kept, weight) = (x.clone(), weight.clone());
-        let backward = move |_: &Tensor, gradient: &Tensor| {
+        let backward = move |gradient: &Tensor| {
             let mut gradients = vec![None; count];
             if has_residual {
                 gradients[1] = Some(gradient.clone());

@@ -57,7 +57,7 @@ fn run<T: Real>(qkv: [&Tensor; 3], shape: AttentionShape, bias: Option<Tensor>) 
         return Ok(output.into_tensor());
     }
     let (kept, kept_bias) = (qkv.map(Tensor::clone), bias.clone());
-    attach("attention", &inputs, output, move |_, gradient| {
+    attach("attention", &inputs, output, move |gradient| {
         let [q, k, v] = &kept;
         let wanted = kept_bias.as_ref().is_some_and(Tensor::track_op);
         let made = with_bias(kept_bias.as_ref(), |bias| {

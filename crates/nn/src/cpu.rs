@@ -2,12 +2,28 @@
 
 use crate::error::{Error, Result};
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor, WithDType};
+use half::bf16;
+use half::vec::HalfBitsVecExt;
 use mustool_kernels::cpu::Element;
 
 /// A storage type that both candle and the kernels know.
-pub(crate) trait Real: Element + WithDType {}
-impl Real for f32 {}
-impl Real for half::bf16 {}
+pub(crate) trait Real: Element + WithDType {
+    /// `len` zeros, which the system hands out without a pass over them.
+    fn zeros(len: usize) -> Vec<Self>;
+}
+
+impl Real for f32 {
+    fn zeros(len: usize) -> Vec<Self> {
+        vec![0.0; len]
+    }
+}
+
+impl Real for bf16 {
+    fn zeros(len: usize) -> Vec<Self> {
+        // Zeroed memory comes for free only for types that the standard library knows.
+        vec![0u16; len].reinterpret_into()
+    }
+}
 
 /// Runs `$body` with `$t` = `f32` or `bf16`, as the tensor has it.
 macro_rules! by_dtype {
@@ -47,7 +63,7 @@ pub(crate) fn compute<T: Real>(
     len: usize,
     f: impl FnOnce(&[T], &mut [T]),
 ) -> Result<Vec<T>> {
-    let mut output = vec![<T as Element>::from_f32(0.0); len];
+    let mut output = T::zeros(len);
     with_slice(x, |x| f(x, &mut output))?;
     Ok(output)
 }

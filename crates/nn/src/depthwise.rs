@@ -52,7 +52,7 @@ impl DepthwiseConv1d {
             .cloned();
         let inputs: Vec<&Tensor> = [Some(x), anchor.as_ref()].into_iter().flatten().collect();
         let (count, kept) = (inputs.len(), x.clone());
-        attach("depthwise_conv1d", &inputs, output, move |_, gradient| {
+        attach("depthwise_conv1d", &inputs, output, move |gradient| {
             let mut gradients = vec![None; count];
             with_slice::<T, _>(gradient, |dy| -> Result<()> {
                 if kept.track_op() {

@@ -44,7 +44,7 @@ impl Embedding {
         let anchor = parameter.as_ref().map(Parameter::anchor).cloned();
         let inputs: Vec<&Tensor> = anchor.iter().collect();
         let (ids, output) = (ids.to_vec(), Output::new(rows, (ids.len(), dim)));
-        let rows = attach("embedding", &inputs, output, move |_, gradient| {
+        let rows = attach("embedding", &inputs, output, move |gradient| {
             if let Some(parameter) = &parameter {
                 let mut sums = vec![0f32; len];
                 with_slice::<f32, _>(gradient, |gradient| {

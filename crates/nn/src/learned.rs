@@ -34,7 +34,7 @@ impl Learned {
             return Ok(output.into_tensor().to_dtype(self.dtype)?);
         };
         let anchor = parameter.anchor().clone();
-        let tensor = attach("learned", &[&anchor], output, move |_, gradient| {
+        let tensor = attach("learned", &[&anchor], output, move |gradient| {
             parameter.add_gradient(host(gradient)?);
             Ok(vec![None])
         })?;

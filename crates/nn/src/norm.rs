@@ -51,7 +51,7 @@ impl Scale {
         let inputs: Vec<&Tensor> = [Some(x), anchor].into_iter().flatten().collect();
         let (count, kept) = (inputs.len(), x.clone());
         let (weight, bias) = (self.weight.clone(), self.bias.clone());
-        attach(name, &inputs, output, move |_, gradient| {
+        attach(name, &inputs, output, move |gradient| {
             let made = with_slice::<T, _>(gradient, |dy| {
                 let values = bias.as_ref().map(Plain::values);
                 let values = values.as_deref().unwrap_or(&[]);

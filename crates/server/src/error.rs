@@ -79,6 +79,9 @@ pub enum Error {
     /// Audio could not be read or made.
     #[error(transparent)]
     Audio(#[from] mustool_audio::Error),
+    /// A sound could not be analysed.
+    #[error(transparent)]
+    Analysis(#[from] mustool_mir::Error),
     /// The model could not be loaded or used.
     #[error(transparent)]
     Diffusion(#[from] mustool_diffusion::Error),

@@ -198,18 +198,28 @@ impl Shelf {
         Ok(found)
     }
 
-    /// Writes a checkpoint, also as the best if `is_best`, and drops the third newest.
-    pub fn save(&self, checkpoint: &Checkpoint, is_best: bool) -> Result<PathBuf> {
-        let bytes = checkpoint.to_bytes()?;
+    /// Writes a checkpoint and drops the third newest.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<PathBuf> {
         let path = self.path(checkpoint.state.step);
-        write_atomic(&path, &bytes)?;
-        if is_best {
-            write_atomic(&self.best_path(), &bytes)?;
-        }
+        write_atomic(&path, &checkpoint.to_bytes()?)?;
         for old in self.files()?.into_iter().skip(KEPT) {
             std::fs::remove_file(&old).map_err(write_error(&old))?;
         }
         Ok(path)
+    }
+
+    /// Writes the checkpoint of the best validation so far.
+    pub fn save_best(&self, checkpoint: &Checkpoint) -> Result<()> {
+        Ok(write_atomic(&self.best_path(), &checkpoint.to_bytes()?)?)
+    }
+
+    /// Removes all checkpoints, for a run that begins anew.
+    pub fn clear(&self) -> Result<()> {
+        let best = Some(self.best_path()).filter(|path| path.exists());
+        for path in self.files()?.into_iter().chain(best) {
+            std::fs::remove_file(&path).map_err(write_error(&path))?;
+        }
+        Ok(())
     }
 
     /// The newest checkpoint that is whole, and why newer ones were passed over; `None` where there
@@ -271,7 +281,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path()).unwrap();
         assert_eq!(shelf.newest().unwrap(), (None, vec![]));
-        shelf.save(&checkpoint(3), true).unwrap();
+        shelf.save(&checkpoint(3)).unwrap();
+        shelf.save_best(&checkpoint(3)).unwrap();
         let (found, passed) = shelf.newest().unwrap();
         assert!(same(&found.unwrap(), &checkpoint(3)) && passed.is_empty());
         let best = Checkpoint::load(&shelf.best_path()).unwrap();
@@ -284,20 +295,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path()).unwrap();
         for step in [5, 10, 200, 3000] {
-            shelf.save(&checkpoint(step), step == 10).unwrap();
+            shelf.save(&checkpoint(step)).unwrap();
         }
+        shelf.save_best(&checkpoint(10)).unwrap();
         let names: Vec<_> = shelf.files().unwrap();
         assert_eq!(names, [shelf.path(3000), shelf.path(200)]);
         let best = Checkpoint::load(&shelf.best_path()).unwrap();
         assert_eq!(best.state.step, 10);
+        shelf.clear().unwrap();
+        assert_eq!(shelf.newest().unwrap(), (None, vec![]));
+        assert!(!shelf.best_path().exists());
     }
 
     #[test]
     fn a_damaged_one_gives_way_to_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path()).unwrap();
-        shelf.save(&checkpoint(1), false).unwrap();
-        let path = shelf.save(&checkpoint(2), false).unwrap();
+        shelf.save(&checkpoint(1)).unwrap();
+        let path = shelf.save(&checkpoint(2)).unwrap();
         let whole = std::fs::read(&path).unwrap();
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 0x10;
@@ -318,7 +333,7 @@ mod tests {
         std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
         std::fs::write(folder.path().join(".mustool-x.part"), "half").unwrap();
         for step in 1..5 {
-            shelf.save(&checkpoint(step), false).unwrap();
+            shelf.save(&checkpoint(step)).unwrap();
         }
         assert!(folder.path().join("notes.txt").exists());
         assert_eq!(shelf.files().unwrap().len(), 2);

@@ -76,16 +76,16 @@ pub enum Error {
     },
     /// Music could not be composed.
     #[error(transparent)]
-    Composer(#[from] mustool_composer::Error),
+    Composer(Box<mustool_composer::Error>),
     /// Sound could not be read or transformed.
     #[error(transparent)]
-    Audio(#[from] mustool_audio::Error),
+    Audio(Box<mustool_audio::Error>),
     /// A network refused its configuration or its input.
     #[error(transparent)]
-    Network(#[from] mustool_diffusion::Error),
+    Network(Box<mustool_diffusion::Error>),
     /// A layer or a file of weights failed.
     #[error(transparent)]
-    Nn(#[from] mustool_nn::Error),
+    Nn(Box<mustool_nn::Error>),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] mustool_nn::TensorError),
@@ -93,6 +93,24 @@ pub enum Error {
 
 /// The result of anything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Errors of other crates are boxed, so that results stay small.
+macro_rules! boxed {
+    ($($variant:ident($error:ty)),* $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })*
+    };
+}
+
+boxed!(
+    Composer(mustool_composer::Error),
+    Audio(mustool_audio::Error),
+    Network(mustool_diffusion::Error),
+    Nn(mustool_nn::Error),
+);
 
 fn first_reason(first: &Option<String>) -> String {
     first

@@ -15,10 +15,16 @@ pub mod chance;
 pub mod checkpoint;
 pub mod config;
 pub mod curve;
+pub mod data;
 mod error;
 pub mod log;
 pub mod losses;
+pub mod model;
 pub mod schedule;
+mod stages;
+mod trainer;
 
 pub use config::{Config, StageKind};
 pub use error::{Error, Result};
+pub use stages::train;
+pub use trainer::{Event, Outcome, Watch};

@@ -90,7 +90,19 @@ vectorised! {
 pub fn activate<T: Element>(x: &[T], activation: Activation, output: &mut [T]) {
     assert_eq!(x.len(), output.len(), "x and output differ in length");
     for_each_rows(output, 1, |first, chunk| {
-        activate_rows(&x[first..first + chunk.len()], activation, chunk);
+        let x = &x[first..first + chunk.len()];
+        #[cfg(target_arch = "x86_64")]
+        if super::Level::get() >= super::Level::Avx512 {
+            // SAFETY: the level has AVX-512.
+            unsafe {
+                match activation {
+                    Activation::Silu => return super::vector::silu_all(x, chunk),
+                    Activation::GeluErf => return super::vector::gelu_erf_all(x, chunk),
+                    _ => {}
+                }
+            }
+        }
+        activate_rows(x, activation, chunk);
     });
 }
 

@@ -26,6 +26,24 @@ pub(super) struct Store<'a, T> {
 }
 
 impl<T: Element> Store<'_, T> {
+    /// Fetches the lines that the rows of a panel will be written to.
+    pub(super) fn prefetch(&self, runs: &[Run], panel: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for run in runs {
+            for i in 0..run.count {
+                use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+                let row = run.output + i * run.step;
+                let at = self.rows_out.offset + row * self.rows_out.stride + panel * PANEL;
+                // SAFETY: a hint, which reads and writes nothing; the row lies in the output.
+                unsafe {
+                    let line = self.output.ptr(at).cast::<i8>();
+                    _mm_prefetch::<_MM_HINT_ET0>(line);
+                    _mm_prefetch::<_MM_HINT_ET0>(line.wrapping_add(PANEL * size_of::<T>() - 1));
+                }
+            }
+        }
+    }
+
     /// Writes one row of a panel. The caller's thread alone has this row and panel.
     #[inline(always)]
     fn write(&self, values: &mut [f32; PANEL], row: usize, column: usize) {

@@ -4,6 +4,7 @@ mod activation;
 mod aligned;
 mod amx;
 mod attention;
+mod attention_block;
 pub mod backward;
 mod conv;
 mod depthwise;
@@ -24,8 +25,11 @@ mod product_f32;
 mod product_tiles;
 mod slab;
 mod softmax;
+mod sum;
 #[cfg(test)]
 mod testing;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 pub use activation::{Activation, activate, geglu};
 pub use attention::{AttentionShape, Bias, attention};
@@ -37,3 +41,4 @@ pub use matmul::{Epilogue, linear};
 pub use norm::{group_norm, layer_norm, rms_norm};
 pub use pack::{Packed, PackedTransposed};
 pub use softmax::softmax;
+pub use sum::{add, add_shift};

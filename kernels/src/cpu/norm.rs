@@ -5,43 +5,54 @@ use super::element::Element;
 use super::math::{LANES, reduce_lanes, vectorised};
 use super::parallel::{SharedMut, for_each_rows, for_each_task};
 
+/// `Σ f(x)` over a row, in a fixed order.
+#[inline(always)]
+fn sum_of<T: Element>(row: &[T], f: impl Fn(f32) -> f32) -> f32 {
+    const WIDE: usize = 4 * LANES;
+    let mut sums = [0f32; WIDE];
+    let chunks = row.chunks_exact(WIDE);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += f(x.to_f32());
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum += f(x.to_f32());
+    }
+    let mut lanes = [0f32; LANES];
+    for quarter in sums.chunks_exact(LANES) {
+        for (lane, sum) in lanes.iter_mut().zip(quarter) {
+            *lane += sum;
+        }
+    }
+    reduce_lanes(lanes, |a, b| a + b)
+}
+
 vectorised! {
-    /// Sum of `row`, and of the squares of its distance from `centre`.
-    fn moments<T: Element>(row: &[T], centre: f32) -> (f32, f32) {
-        let mut sums = [0f32; LANES];
-        let mut squares = [0f32; LANES];
-        let chunks = row.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for i in 0..LANES {
-                let x = chunk[i].to_f32();
-                sums[i] += x;
-                squares[i] += (x - centre) * (x - centre);
+    fn layer_norm_rows<T: Element>(
+        x: &[T], weight: &[f32], bias: &[f32], eps: f32, output: &mut [T],
+    ) {
+        let dim = weight.len();
+        for (row, out) in x.chunks_exact(dim).zip(output.chunks_exact_mut(dim)) {
+            let mean = sum_of(row, |x| x) / dim as f32;
+            let variance = sum_of(row, |x| (x - mean) * (x - mean)) / dim as f32;
+            let scale = 1.0 / (variance + eps).sqrt();
+            for (((o, x), w), b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
+                *o = T::from_f32((x.to_f32() - mean) * scale * w + b);
             }
         }
-        for (i, x) in rest.iter().enumerate() {
-            let x = x.to_f32();
-            sums[i] += x;
-            squares[i] += (x - centre) * (x - centre);
-        }
-        (reduce_lanes(sums, |a, b| a + b), reduce_lanes(squares, |a, b| a + b))
     }
 }
 
 vectorised! {
-    fn scale_row<T: Element>(
-        x: &[T], mean: f32, scale: f32, weight: &[f32], bias: Option<&[f32]>, output: &mut [T],
-    ) {
-        match bias {
-            Some(bias) => {
-                for (((o, x), w), b) in output.iter_mut().zip(x).zip(weight).zip(bias) {
-                    *o = T::from_f32((x.to_f32() - mean) * scale * w + b);
-                }
-            }
-            None => {
-                for ((o, x), w) in output.iter_mut().zip(x).zip(weight) {
-                    *o = T::from_f32((x.to_f32() - mean) * scale * w);
-                }
+    fn rms_norm_rows<T: Element>(x: &[T], weight: &[f32], eps: f32, output: &mut [T]) {
+        let dim = weight.len();
+        for (row, out) in x.chunks_exact(dim).zip(output.chunks_exact_mut(dim)) {
+            let mean_square = sum_of(row, |x| x * x) / dim as f32;
+            let scale = 1.0 / (mean_square + eps).sqrt();
+            for ((o, x), w) in out.iter_mut().zip(row).zip(weight) {
+                *o = T::from_f32(x.to_f32() * scale * w);
             }
         }
     }
@@ -67,14 +78,13 @@ pub fn layer_norm<T: Element>(
     output: &mut [T],
 ) {
     check_rows(x, weight, output);
+    let zeros = vec![0f32; if bias.is_none() { weight.len() } else { 0 }];
+    let bias = bias.unwrap_or(&zeros);
+    assert_eq!(bias.len(), weight.len(), "bias has another size");
     let dim = weight.len();
     for_each_rows(output, dim, |first, chunk| {
-        for (i, out) in chunk.chunks_exact_mut(dim).enumerate() {
-            let row = &x[(first + i) * dim..(first + i + 1) * dim];
-            let mean = moments(row, 0.0).0 / dim as f32;
-            let variance = moments(row, mean).1 / dim as f32;
-            scale_row(row, mean, 1.0 / (variance + eps).sqrt(), weight, bias, out);
-        }
+        let x = &x[first * dim..first * dim + chunk.len()];
+        layer_norm_rows(x, weight, bias, eps, chunk);
     });
 }
 
@@ -88,18 +98,8 @@ pub fn rms_norm<T: Element>(x: &[T], weight: &[f32], eps: f32, output: &mut [T])
     check_rows(x, weight, output);
     let dim = weight.len();
     for_each_rows(output, dim, |first, chunk| {
-        for (i, out) in chunk.chunks_exact_mut(dim).enumerate() {
-            let row = &x[(first + i) * dim..(first + i + 1) * dim];
-            let mean_square = moments(row, 0.0).1 / dim as f32;
-            scale_row(
-                row,
-                0.0,
-                1.0 / (mean_square + eps).sqrt(),
-                weight,
-                None,
-                out,
-            );
-        }
+        let x = &x[first * dim..first * dim + chunk.len()];
+        rms_norm_rows(x, weight, eps, chunk);
     });
 }
 
@@ -224,13 +224,18 @@ pub fn group_norm<T: Element>(
         let channels = sample * channels..(sample + 1) * channels;
         // SAFETY: each task has its own pixels.
         let out = unsafe { std::slice::from_raw_parts_mut(out.ptr(start), len) };
-        scale_pixels(
-            &x[start..start + len],
-            &scale[channels.clone()],
-            &shift[channels],
-            silu,
-            out,
-        );
+        let (scale, shift) = (&scale[channels.clone()], &shift[channels]);
+        let x = &x[start..start + len];
+        #[cfg(target_arch = "x86_64")]
+        if silu && super::Level::get() >= super::Level::Avx512 {
+            let pixels = x.chunks_exact(scale.len());
+            for (x, out) in pixels.zip(out.chunks_exact_mut(scale.len())) {
+                // SAFETY: the level has AVX-512.
+                unsafe { super::vector::scale_silu(x, scale, shift, out) };
+            }
+            return;
+        }
+        scale_pixels(x, scale, shift, silu, out);
     });
 }
 

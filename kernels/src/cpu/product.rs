@@ -32,6 +32,34 @@ pub(super) struct Operands<'a, P> {
     pub(super) panels: Range<usize>,
 }
 
+impl<P> Operands<'_, P> {
+    /// How many panels to take through one pass over the depth before the next pass. One, unless
+    /// the slab is too large to stay in the second-level cache from pass to pass.
+    pub(super) fn panels_together(&self, passes: usize) -> usize {
+        const SECOND_LEVEL: usize = 1 << 20;
+        const TOGETHER: usize = 8;
+        let large = size_of_val(self.slab) > SECOND_LEVEL;
+        if passes > 1 && large {
+            TOGETHER.min(self.panels.len())
+        } else {
+            1
+        }
+    }
+
+    /// Every panel and pass: groups of panels, their passes, the panels of the group.
+    pub(super) fn order(
+        &self,
+        group: usize,
+        passes: usize,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let panels = self.panels.clone();
+        panels.clone().step_by(group).flat_map(move |first| {
+            let group = first..(first + group).min(panels.end);
+            (0..passes).flat_map(move |pass| group.clone().map(move |panel| (panel, pass)))
+        })
+    }
+}
+
 /// Buffers that a thread keeps from task to task.
 #[derive(Default)]
 struct Scratch {
@@ -144,12 +172,12 @@ struct Plan {
 
 impl Plan {
     fn new(grid: &Grid, weight: &Packed) -> Self {
-        /// What fits the second-level cache beside the weights.
-        const SLAB_BYTES: usize = 640 * 1024;
-        const ROWS: std::ops::RangeInclusive<usize> = 32..=512;
-        let (layout, size) = match weight.data {
-            Data::F32(_) => (Layout::vectors(super::micro::kernel().1), 4),
-            Data::Tiles(_) => (Layout::tiles(TILE_ROWS, TILE_DEPTH), 2),
+        const FEWEST_ROWS: usize = 32;
+        const MOST_ROWS: usize = 512;
+        // About the second-level cache. Vectors are slow enough to read a slab from the next one.
+        let (layout, size, slab_bytes) = match weight.data {
+            Data::F32(_) => (Layout::vectors(super::micro::kernel().1), 4, 2 << 20),
+            Data::Tiles(_) => (Layout::tiles(TILE_ROWS, TILE_DEPTH), 2, 1 << 20),
         };
         let rows = grid.outputs();
         let inputs_per_row = match grid.output[0] {
@@ -157,7 +185,7 @@ impl Plan {
             _ => grid.stride * grid.stride,
         };
         let row_bytes = (weight.depth.max(1) * size * inputs_per_row).max(1);
-        let most = (SLAB_BYTES / row_bytes).clamp(*ROWS.start(), *ROWS.end());
+        let most = (slab_bytes / row_bytes).clamp(MOST_ROWS / 4, MOST_ROWS);
         let threads = rayon::current_num_threads();
         let wanted = if threads > 1 { 4 * threads } else { 1 };
         let weight_bytes = weight.taps * weight.depth * weight.columns * size;
@@ -165,7 +193,7 @@ impl Plan {
         let blocks_beside = |column_tasks: usize| {
             let fewest = wanted
                 .div_ceil(column_tasks)
-                .min(rows.div_ceil(*ROWS.start()));
+                .min(rows.div_ceil(FEWEST_ROWS));
             rows.div_ceil(most).max(fewest)
         };
         let traffic = |column_tasks: usize| {

@@ -39,6 +39,18 @@ fn passes(taps: usize, depth: usize) -> Vec<Pass> {
         .collect()
 }
 
+/// Asks for lines of weights in the second-level cache.
+fn fetch(weights: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in weights.chunks(64 / size_of::<f32>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint, which reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = weights;
+}
+
 /// Computes a task and stores it.
 pub(super) fn sum_f32<T: Element>(
     task: &Operands<f32>,
@@ -60,38 +72,55 @@ pub(super) fn sum_f32<T: Element>(
     }
     // With a single pass the sums are stored at once and need no room of their own.
     let slots = if passes.len() > 1 { task.runs.len() } else { 1 };
-    let sums = sums.at_least(slots * ROWS);
-    for panel in task.panels.clone() {
-        for (i, pass) in passes.iter().enumerate() {
-            let first = ((panel * taps + pass.taps.start) * depth + pass.channel) * PANEL;
-            let weights = &data[first..first + pass.taps.len() * pass.depth * PANEL];
-            for (slot, run) in task.runs.iter().enumerate() {
-                let c = &mut sums[(slot % slots) * ROWS..][..ROWS];
-                let offsets = &task.taps[pass.taps.clone()];
-                let farthest = offsets.last().map_or(0, |&tap| tap as usize);
-                let rows = &task.slab[run.source + pass.channel..];
-                assert!(
-                    run.count <= MAX_ROWS
-                        && (run.count - 1) * task.row_stride + farthest + pass.depth <= rows.len(),
-                    "a run leaves its slab"
-                );
-                let block = Block {
-                    rows: rows.as_ptr(),
-                    stride: task.row_stride,
-                    count: run.count,
-                    taps: offsets,
-                    depth: pass.depth,
-                    panel: weights.as_ptr(),
-                    c: c.as_mut_ptr(),
-                    ldc: PANEL,
-                    add: i > 0,
-                };
-                // SAFETY: the rows lie in the slab by the assertion (taps are in rising order),
-                // the slices hold the weights and the sums; the kernel is this level's.
-                unsafe { multiply(&block) };
-                if i + 1 == passes.len() {
-                    store_rows(store, c, std::slice::from_ref(run), panel);
-                }
+    let group = task.panels_together(passes.len());
+    let sums = sums.at_least(group * slots * ROWS);
+    let weights_of = |panel: usize, pass: &Pass| {
+        let first = ((panel * taps + pass.taps.start) * depth + pass.channel) * PANEL;
+        &data[first..first + pass.taps.len() * pass.depth * PANEL]
+    };
+    let order: Vec<(usize, usize)> = task.order(group, passes.len()).collect();
+    for (turn, &(panel, i)) in order.iter().enumerate() {
+        let pass = &passes[i];
+        // The weights of the next turn are fetched during this one, a share with every run.
+        let next = order.get(turn + 1);
+        let next = next.map_or(&[][..], |&(panel, i)| weights_of(panel, &passes[i]));
+        let share = next
+            .len()
+            .div_ceil(task.runs.len())
+            .next_multiple_of(16)
+            .max(16);
+        let mut next = next.chunks(share);
+        let weights = weights_of(panel, pass);
+        for (slot, run) in task.runs.iter().enumerate() {
+            let c = &mut sums[(panel % group * slots + slot % slots) * ROWS..][..ROWS];
+            let offsets = &task.taps[pass.taps.clone()];
+            let farthest = offsets.last().map_or(0, |&tap| tap as usize);
+            let rows = &task.slab[run.source + pass.channel..];
+            assert!(
+                run.count <= MAX_ROWS
+                    && (run.count - 1) * task.row_stride + farthest + pass.depth <= rows.len(),
+                "a run leaves its slab"
+            );
+            let block = Block {
+                rows: rows.as_ptr(),
+                stride: task.row_stride,
+                count: run.count,
+                taps: offsets,
+                depth: pass.depth,
+                panel: weights.as_ptr(),
+                c: c.as_mut_ptr(),
+                ldc: PANEL,
+                add: i > 0,
+            };
+            fetch(next.next().unwrap_or(&[]));
+            if i + 1 == passes.len() {
+                store.prefetch(std::slice::from_ref(run), panel);
+            }
+            // SAFETY: the rows lie in the slab by the assertion (taps are in rising order),
+            // the slices hold the weights and the sums; the kernel is this level's.
+            unsafe { multiply(&block) };
+            if i + 1 == passes.len() {
+                store_rows(store, c, std::slice::from_ref(run), panel);
             }
         }
     }

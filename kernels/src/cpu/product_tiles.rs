@@ -7,9 +7,9 @@ use super::epilogue::{Store, store_rows};
 use super::micro::PANEL;
 use super::product::Operands;
 
-/// Steps of 32 in one pass over the depth: with few, the weights of a pass stay in the first-level
-/// cache; with many, the sums are loaded and stored less often.
-const PASS_STEPS: usize = 24;
+/// Steps of 32 in one pass over the depth, at most: the weights of a pass stay in the second-level
+/// cache, and the sums are seldom loaded again.
+const PASS_STEPS: usize = 100;
 
 /// Computes a task and stores it.
 pub(super) fn sum_tiles<T: Element>(
@@ -37,35 +37,47 @@ pub(super) fn sum_tiles<T: Element>(
     let pairs = task.runs.len().div_ceil(2);
     // With a single pass the sums are stored at once and need no room of their own.
     let slots = if passes > 1 { pairs } else { 1 };
-    let sums = sums.at_least(slots * ROWS * PANEL);
+    let group = task.panels_together(passes);
+    let start = |panel: usize, step: usize| (panel * steps.len() + step) * TILE_BYTES;
+    let begins = |pass: usize| (pass * pass_steps).min(steps.len());
+    let sums = sums.at_least(group * slots * ROWS * PANEL);
     // SAFETY: weights are packed as tiles only at `Level::Amx`.
     let tiles = unsafe { Tiles::configure() };
-    for panel in task.panels.clone() {
-        for pass in 0..passes {
-            let first = (pass * pass_steps).min(steps.len());
-            let steps = &steps[first..(first + pass_steps).min(steps.len())];
-            let at = (panel * slices * task.taps.len() + first) * TILE_BYTES;
-            let weights = &data[at..at + steps.len() * TILE_BYTES];
-            for (pair, runs) in task.runs.chunks(2).enumerate() {
-                let c = &mut sums[(pair % slots) * ROWS * PANEL..][..ROWS * PANEL];
-                let row = |i: usize| task.slab[runs[i].source..].as_ptr();
-                let rows = Rows {
-                    upper: row(0),
-                    lower: (runs.len() == 2).then(|| row(1)),
-                    stride: task.row_stride * 2,
-                    steps,
-                };
-                // SAFETY: `c` is a block of 32 rows; the weights have two tiles for each step;
-                // the rows lie in the slab by the assertion above.
-                unsafe {
-                    tiles.load((pass > 0).then_some(c.as_ptr()), PANEL);
-                    tiles.multiply(rows, weights.as_ptr());
-                    tiles.store(c.as_mut_ptr(), PANEL);
-                }
-                if pass + 1 == passes {
-                    let c = &c[..runs.len() * TILE_ROWS * PANEL];
-                    store_rows(store, c, runs, panel);
-                }
+    let order: Vec<(usize, usize)> = task.order(group, passes).collect();
+    for (turn, &(panel, pass)) in order.iter().enumerate() {
+        let next = order
+            .get(turn + 1)
+            .map(|&(panel, pass)| data[start(panel, begins(pass))..].as_ptr());
+        let at = start(panel, begins(pass));
+        let steps = &steps[begins(pass)..begins(pass + 1)];
+        let weights = &data[at..at + steps.len() * TILE_BYTES];
+        for (pair, runs) in task.runs.chunks(2).enumerate() {
+            let c =
+                &mut sums[(panel % group * slots + pair % slots) * ROWS * PANEL..][..ROWS * PANEL];
+            let row = |i: usize| task.slab[runs[i].source..].as_ptr();
+            // The weights of the next turn are fetched during this one, a share with every pair.
+            let rows = Rows {
+                upper: row(0),
+                lower: (runs.len() == 2).then(|| row(1)),
+                stride: task.row_stride * 2,
+                steps,
+                ahead: next
+                    .filter(|_| pair < 8)
+                    .map(|next| next.wrapping_add(pair * steps.len() * 128)),
+            };
+            if pass + 1 == passes {
+                store.prefetch(runs, panel);
+            }
+            // SAFETY: `c` is a block of 32 rows; the weights have two tiles for each step;
+            // the rows lie in the slab by the assertion above.
+            unsafe {
+                tiles.load((pass > 0).then_some(c.as_ptr()), PANEL);
+                tiles.multiply(rows, weights.as_ptr());
+                tiles.store(c.as_mut_ptr(), PANEL);
+            }
+            if pass + 1 == passes {
+                let c = &c[..runs.len() * TILE_ROWS * PANEL];
+                store_rows(store, c, runs, panel);
             }
         }
     }

@@ -209,7 +209,8 @@ impl Slab {
 }
 
 vectorised! {
-    fn convert<T: Element, P: Plain>(source: &[T], target: &mut [P]) {
+    /// Numbers of the storage type as operands.
+    pub(super) fn convert<T: Element, P: Plain>(source: &[T], target: &mut [P]) {
         for (t, x) in target.iter_mut().zip(source) {
             *t = P::of(*x);
         }

@@ -37,14 +37,24 @@ class Planner(nn.Module):
         return self.lm_head(h)
 
 
+FRAMES = """something {};{} music;a {} tune;i need something {};{} background music;a {} song;
+music that feels {};play me something {};{} vibes;{} and instrumental;make it {};a {} mood""".replace(
+    "\n", "").split(";")
+
+
 def wording(record, rng):
     """A prompt that says little more often than the corpus's captions do."""
-    if rng.random() < 0.25:
+    form = rng.random()
+    mood, style = rng.choice(record["mood"]), record["style"]
+    tempo = captions.tempo_word(record["plan"]["tempo_bpm"], rng)
+    if form < 0.12:
+        both = f"{mood} and {rng.choice([tempo, *record['mood']])}"
+        return rng.choice(FRAMES).format(rng.choice([mood, mood, both]))
+    if form < 0.35:
         parts = list(dict.fromkeys(i["name"] for i in record["instruments"]))
         few = captions.listed(rng.sample(parts, rng.randint(1, min(2, len(parts)))))
-        mood, style = rng.choice(record["mood"]), record["style"]
         return rng.choice([mood, style, f"{mood} {style}", f"{style} with {few}", f"{few}, {mood}",
-                           f"{captions.tempo_word(record['plan']['tempo_bpm'], rng)} {style}"])
+                           f"{tempo} {style}", rng.choice(FRAMES).format(style)])
     return captions.wording(record, rng)
 
 

@@ -49,7 +49,11 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   } catch (cause) {
     if ((cause as Error).name === "AbortError") throw cause;
     online.value = false;
-    throw new ApiError({ title: "Can’t reach the server", status: 0, detail: "The server does not answer. Your work is safe; I keep trying." });
+    throw new ApiError({
+      title: "Can’t reach the server",
+      status: 0,
+      detail: "The server does not answer. Your work is safe; I keep trying.",
+    });
   }
   online.value = true;
   if (!response.ok) throw await problemOf(response);

@@ -71,7 +71,7 @@ export async function follow(
       if (lastId !== null) headers["Last-Event-ID"] = lastId;
       const response = await request(path, { headers, signal: abort });
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-      for (let buffer = ""; ; ) {
+      for (let buffer = ""; ;) {
         const { value, done } = await reader.read();
         if (done) break;
         wait = FIRST_PAUSE_MS;

@@ -18,7 +18,13 @@ export interface GenerationRequest {
   guidance_scale?: number;
   scheduler?: string;
   /** Single facts; what they leave open the model chooses. */
-  controls?: { tempo_bpm?: number; time_signature?: string; key?: string; beats?: Beat[]; chords?: ChordEvent[] };
+  controls?: {
+    tempo_bpm?: number;
+    time_signature?: string;
+    key?: string;
+    beats?: Beat[];
+    chords?: ChordEvent[];
+  };
   /** The whole plan, to be played as it is. */
   plan?: Plan;
   input_audio?: InputAudio;
@@ -70,12 +76,14 @@ export interface Job {
   model: { id: string } | null;
   usage: { compute_s: number | null } | null;
   error: { code: string; detail: string } | null;
+  urls: { self: string; events: string; cancel: string };
 }
 
 export interface Page<T> {
   data: T[];
   has_more: boolean;
-  last_id: string | null;
+  /** What `after` must be for the next page. */
+  next: string | null;
 }
 
 export interface Model {
@@ -83,10 +91,12 @@ export interface Model {
   max_duration_s: number;
   sample_rate: number;
   schedulers: string[];
-  formats: string[];
-  default_steps: number | null;
-  default_guidance_scale: number | null;
+  default_steps: number;
+  default_guidance_scale: number;
 }
+
+/** Kinds of audio files. */
+export const FORMATS = ["wav", "flac", "mp3", "ogg", "pcm"] as const;
 
 /** RFC 9457, with the place of every fault. */
 export interface Problem {
@@ -100,7 +110,12 @@ export interface Problem {
 
 /** An event of a job's stream. */
 export type JobEvent =
-  | { type: "queued" | "started" | "canceled" | "snapshot" | "completed"; job?: Job; position?: number; eta_s?: number }
+  | {
+      type: "queued" | "started" | "canceled" | "snapshot" | "completed";
+      job?: Job;
+      position?: number;
+      eta_s?: number;
+    }
   | ({ type: "progress" } & Progress)
   | { type: "preview"; step: number; mel_png_url: string }
   | { type: "failed"; problem: Problem };

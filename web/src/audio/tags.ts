@@ -8,7 +8,7 @@ const latin = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 const utf8 = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function fromWav(view: DataView, bytes: Uint8Array): Record<string, string> {
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const id = latin(bytes.subarray(at, at + 4));
     const size = view.getUint32(at + 4, true);
     if (id === "mtag" && size <= MAX_BYTES) {
@@ -36,7 +36,7 @@ function comments(view: DataView, bytes: Uint8Array, start: number): Record<stri
 }
 
 function fromFlac(view: DataView, bytes: Uint8Array): Record<string, string> {
-  for (let at = 4; at + 4 <= bytes.length; ) {
+  for (let at = 4; at + 4 <= bytes.length;) {
     const kind = bytes[at]! & 0x7f;
     const size = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
     if (kind === 4) return comments(view, bytes, at + 4);

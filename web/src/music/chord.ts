@@ -23,8 +23,23 @@ const MAX_SYMBOL_CHARS = 64;
 /** Musical signs as the ASCII that means the same. */
 function plain(text: string): string {
   const signs: Record<string, string> = {
-    "♯": "#", "♭": "b", "△": "^", "Δ": "^", "∆": "^", "ø": "h", "Ø": "h", "°": "o", "º": "o",
-    "−": "-", "–": "-", "⁷": "7", "⁶": "6", "⁹": "9", "⁵": "5", "⁴": "4", "²": "2",
+    "♯": "#",
+    "♭": "b",
+    "△": "^",
+    Δ: "^",
+    "∆": "^",
+    ø: "h",
+    Ø: "h",
+    "°": "o",
+    º: "o",
+    "−": "-",
+    "–": "-",
+    "⁷": "7",
+    "⁶": "6",
+    "⁹": "9",
+    "⁵": "5",
+    "⁴": "4",
+    "²": "2",
   };
   return [...text.trim()].map((sign) => signs[sign] ?? sign).join("");
 }
@@ -104,7 +119,16 @@ class Quality {
 type Act = (quality: Quality, found: RegExpExecArray) => boolean | void;
 
 const ADDED: Record<string, number> = {
-  "2": 14, "9": 14, "b9": 13, "#9": 15, "4": 17, "11": 17, "#11": 18, "6": 9, "13": 21, "b13": 20,
+  "2": 14,
+  "9": 14,
+  b9: 13,
+  "#9": 15,
+  "4": 17,
+  "11": 17,
+  "#11": 18,
+  "6": 9,
+  "13": 21,
+  b13: 20,
 };
 
 const STEPS: [RegExp, Act][] = [
@@ -116,27 +140,36 @@ const STEPS: [RegExp, Act][] = [
   [/^(?:major|Major|maj|Maj|MAJ|ma|Ma|M)(6)/, (q) => void q.tensions.add(9)],
   [/^(?:major|Major|maj|Maj|MAJ|ma|Ma|M)/, (q) => q.major()],
   [/^\^(7|9|11|13)?/, (q, f) => q.stack(Number(f[1] ?? 7), true)],
-  [/^(?:hdim|h)(7|9|11)?/, (q, f) => {
-    q.fifth = 6;
-    return q.setThird([3]) && q.stack(Number(f[1] ?? 7), false);
-  }],
+  [
+    /^(?:hdim|h)(7|9|11)?/,
+    (q, f) => {
+      q.fifth = 6;
+      return q.setThird([3]) && q.stack(Number(f[1] ?? 7), false);
+    },
+  ],
   [/^(?:dim|Dim|DIM|o)/, (q) => q.diminish()],
   [/^(?:aug|Aug|AUG|\+(?!\d))/, (q) => void (q.fifth = 8)],
   [/^(?:sus|Sus|SUS)(?:24|42)/, (q) => q.setThird([2, 5])],
   [/^(?:sus|Sus|SUS)2/, (q) => q.setThird([2])],
   [/^(?:sus|Sus|SUS)4?/, (q) => q.setThird([5])],
-  [/^(?:add|Add|ADD)\s*([b#]?(?:13|11|9|6|4|2))/, (q, f) => {
-    const note = ADDED[f[1]!];
-    if (note === undefined) return false;
-    q.tensions.add(note);
-  }],
+  [
+    /^(?:add|Add|ADD)\s*([b#]?(?:13|11|9|6|4|2))/,
+    (q, f) => {
+      const note = ADDED[f[1]!];
+      if (note === undefined) return false;
+      q.tensions.add(note);
+    },
+  ],
   [/^(?:no|omit)3/, (q) => void [3, 4].forEach((note) => q.omitted.add(note))],
   [/^(?:no|omit)5/, (q) => void [6, 7, 8].forEach((note) => q.omitted.add(note))],
-  [/^alt/, (q) => {
-    if (q.seventh === null) q.stack(7, false);
-    q.omitted.add(7);
-    [13, 15, 18, 20].forEach((note) => q.tensions.add(note));
-  }],
+  [
+    /^alt/,
+    (q) => {
+      if (q.seventh === null) q.stack(7, false);
+      q.omitted.add(7);
+      [13, 15, 18, 20].forEach((note) => q.tensions.add(note));
+    },
+  ],
   [/^6\/?9/, (q) => void [9, 14].forEach((note) => q.tensions.add(note))],
   [/^([b#+-])(13|11|9|5|6|4|2)/, (q, f) => q.alter(f[1]!, Number(f[2]))],
   [/^(?:dom)?(13|11|9|7)/, (q, f) => q.stack(Number(f[1]), false)],
@@ -148,7 +181,7 @@ const STEPS: [RegExp, Act][] = [
 
 function readQuality(text: string): number[] | null {
   const quality = new Quality();
-  for (let rest = text; rest !== ""; ) {
+  for (let rest = text; rest !== "";) {
     const length = quality.step(rest);
     if (length === 0) return null;
     rest = rest.slice(length);
@@ -204,7 +237,7 @@ export function typeset(symbol: string): Typeset {
     minor,
     root: root.name.charAt(0),
     accidental: pretty(root.name.slice(1)),
-    quality: pretty(quality.replace(/maj(?=\d)/gi, "△").replace(/dim/, "°")),
+    quality: pretty(quality.replace(/maj(?=\d)/gi, "△").replace(/dim(?=7)/, "°")),
     bass: slash ? slash[2]!.charAt(0) + pretty(slash[2]!.slice(1)) : "",
   };
 }

@@ -26,7 +26,7 @@ function filled(beats: Beat[], plan: Plan): Beat[] {
   const perBar = feltBeats(plan.time_signature);
   if (beats.length < 2) return steadyGrid(plan.tempo_bpm, perBar, plan.duration_s);
   const grid = [...beats];
-  for (let gap = grid[1]!.t - grid[0]!.t; grid[0]!.t - gap >= -1e-6 && grid.length < MAX_BEATS; ) {
+  for (let gap = grid[1]!.t - grid[0]!.t; grid[0]!.t - gap >= -1e-6 && grid.length < MAX_BEATS;) {
     const beat = grid[0]!.beat === 1 ? perBar : grid[0]!.beat - 1;
     grid.unshift({ t: round(Math.max(0, grid[0]!.t - gap)), beat });
   }
@@ -69,6 +69,24 @@ export function setDuration(plan: Plan, durationS: number): Plan {
   return { ...next, beats: filled(plan.beats, next) };
 }
 
+/** A longer piece whose chords begin again where they ended, as a verse does. */
+export function continued(plan: Plan, durationS: number): Plan {
+  const longer = setDuration(plan, durationS);
+  const period = plan.beats.filter(({ t }) => t < plan.duration_s - 1e-6).length;
+  const verse = plan.chords.filter(({ t }) => t < plan.duration_s);
+  if (period < 2 || verse.length === 0) return longer;
+  const chords: ChordEvent[] = [];
+  for (let shift = 0; chords.length < MAX_BEATS; shift += period) {
+    const turn = verse.map((chord) => ({
+      ...chord,
+      t: round(toSeconds(longer.beats, toBeats(plan.beats, chord.t) + shift)),
+    }));
+    chords.push(...turn.filter(({ t }) => t < durationS - 1e-6));
+    if (!(turn[0]!.t < durationS)) break;
+  }
+  return { ...longer, chords };
+}
+
 /** Numbers the beats anew: one length for every bar, the first of them at beat `first`. */
 function renumbered(beats: Beat[], first: number, lengths: number[], usual: number): Beat[] {
   const numbers = beats.map(() => 0);
@@ -82,7 +100,10 @@ function renumbered(beats: Beat[], first: number, lengths: number[], usual: numb
 
 export function setMeter(plan: Plan, signature: string): Plan {
   const perBar = feltBeats(signature);
-  const first = Math.max(0, plan.beats.findIndex((beat) => beat.beat === 1));
+  const first = Math.max(
+    0,
+    plan.beats.findIndex((beat) => beat.beat === 1),
+  );
   return { ...plan, time_signature: signature, beats: renumbered(plan.beats, first, [], perBar) };
 }
 
@@ -105,7 +126,10 @@ export function setBarLength(plan: Plan, barIndex: number, numBeats: number): Pl
 /** Moves the whole grid and its chords; what falls before the start is dropped. */
 export function shiftGrid(plan: Plan, byS: number): Plan {
   const moved = plan.beats.map((beat) => ({ ...beat, t: round(beat.t + byS) }));
-  const beats = filled(moved.filter((beat) => beat.t >= -1e-6).map((b) => ({ ...b, t: Math.max(0, b.t) })), plan);
+  const beats = filled(
+    moved.filter((beat) => beat.t >= -1e-6).map((b) => ({ ...b, t: Math.max(0, b.t) })),
+    plan,
+  );
   const chords = plan.chords.map((chord, i) => ({
     ...chord,
     // The first chord covers the start whatever the grid does.
@@ -145,7 +169,10 @@ export function moveBarline(plan: Plan, barIndex: number, t: number): Plan {
 export function tappedTempo(taps: number[]): number | null {
   if (taps.length < 3) return null;
   const recent = taps.slice(-9);
-  const gaps = recent.slice(1).map((tap, i) => tap - recent[i]!).sort((a, b) => a - b);
+  const gaps = recent
+    .slice(1)
+    .map((tap, i) => tap - recent[i]!)
+    .sort((a, b) => a - b);
   const middle = gaps.length >> 1;
   const gap = gaps.length % 2 ? gaps[middle]! : (gaps[middle - 1]! + gaps[middle]!) / 2;
   const tempo = Math.round(60 / gap);

@@ -55,8 +55,7 @@ function spelledScale(key: Key): string[] {
 export function chordsInKey(key: Key): string[] {
   const scale = SCALES[key.mode];
   const names = spelledScale(key);
-  const above = (degree: number, steps: number) =>
-    (scale[(degree + steps) % 7]! - scale[degree]! + 12) % 12;
+  const above = (degree: number, steps: number) => (scale[(degree + steps) % 7]! - scale[degree]! + 12) % 12;
   const triads = names.map((name, degree) => {
     const third = above(degree, 2);
     const fifth = above(degree, 4);

@@ -47,8 +47,7 @@ export function spans(plan: Plan): Span[] {
 }
 
 /** Index of the chord that sounds at `t`, −1 before the first. */
-export const chordAt = (plan: Plan, t: number) =>
-  plan.chords.findLastIndex((chord) => chord.t <= t + SAME_S);
+export const chordAt = (plan: Plan, t: number) => plan.chords.findLastIndex((chord) => chord.t <= t + SAME_S);
 
 const sorted = (chords: ChordEvent[]) => [...chords].sort((a, b) => a.t - b.t);
 

@@ -3,11 +3,12 @@
 import { signal } from "@preact/signals";
 import { ApiError, explain, postJson } from "../api/client";
 import type { GenerationRequest, Job, SourceMode } from "../api/types";
+import { continued } from "../music/grid";
 import { type Plan, readPlan, trimmed } from "../music/plan";
 import { announce, toast } from "./announce";
 import { change, draft, drawSeed, faults } from "./draft";
-import { open, openId, remember, watch } from "./jobs";
-import { plan, setPlan } from "./plan";
+import { open, openId, planOf, remember, watch } from "./jobs";
+import { edit, plan, setPlan } from "./plan";
 import { selection } from "./view";
 
 export const planning = signal(false);
@@ -20,8 +21,13 @@ function showFaults(error: unknown): void {
   const found = error instanceof ApiError ? (error.problem.errors ?? []) : [];
   faults.value = Object.fromEntries(found.map(({ pointer, detail }) => [pointer, detail]));
   const first = found[0];
+  // A server that is away has its own banner.
+  if (error instanceof ApiError && error.status === 0) return announce(error.message);
   if (!first) return toast(explain(error), "error");
-  toast(found.length === 1 ? `Please check: ${first.detail}` : `Please check ${found.length} fields.`, "error");
+  toast(
+    found.length === 1 ? `Please check: ${first.detail}` : `Please check ${found.length} fields.`,
+    "error",
+  );
   // After the page has shown the messages, go to the first.
   requestAnimationFrame(() => document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
 }
@@ -55,7 +61,9 @@ export async function makePlan(again = false): Promise<void> {
     const next = readPlan({ duration_s, ...answer });
     if (!next) throw new Error("The server’s plan could not be read.");
     setPlan(next, prompt);
-    announce(`Plan ready: ${Math.round(next.tempo_bpm)} beats per minute, ${next.key ?? "no key"}, ${next.chords.length} chords`);
+    announce(
+      `Plan ready: ${Math.round(next.tempo_bpm)} beats per minute, ${next.key ?? "no key"}, ${next.chords.length} chords`,
+    );
   } catch (error) {
     showFaults(error);
   } finally {
@@ -80,13 +88,17 @@ export function requestOf(seed: number | null): GenerationRequest {
   };
 }
 
+/** Names one submission. `randomUUID` is missing where a page comes without TLS from another machine. */
+const freshKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 async function submit(body: GenerationRequest): Promise<Job | null> {
   if (sending.value) return null;
   sending.value = true;
   faults.value = {};
   try {
     // A lost answer may be asked for again without making the piece twice.
-    const job = await postJson<Job>("/v1/generations", body, { "Idempotency-Key": crypto.randomUUID() });
+    const job = await postJson<Job>("/v1/generations", body, { "Idempotency-Key": freshKey() });
     remember(job);
     open(job.id);
     selection.value = null;
@@ -118,7 +130,12 @@ export interface Rework {
 /** Makes a new piece from output `take` of `job`. */
 export async function rework(job: Job, take: number, { duration_s, ...how }: Rework): Promise<void> {
   const length = duration_s ?? job.outputs[take]?.duration_s ?? draft.value.duration_s;
-  const onDesk = plan.value && Math.abs(plan.value.duration_s - length) < 1e-6 ? { plan: trimmed(plan.value) } : {};
+  if (duration_s !== undefined) {
+    change({ duration_s });
+    if (plan.value) edit(continued(plan.value, duration_s));
+  }
+  const onDesk =
+    plan.value && Math.abs(plan.value.duration_s - length) < 1e-6 ? { plan: trimmed(plan.value) } : {};
   await submit({
     prompt: draft.value.prompt.trim() || job.input.prompt,
     duration_s: length,
@@ -127,12 +144,6 @@ export async function rework(job: Job, take: number, { duration_s, ...how }: Rew
     input_audio: { file_id: `${job.id}/${take}`, ...how },
     output: { format: draft.value.format, previews: true },
   });
-}
-
-/** The plan that a job played, with what its request says of style and instruments. */
-export function planOf(job: Job): Plan | null {
-  const length = job.outputs[0]?.duration_s ?? job.input.duration_s;
-  return readPlan(job.resolved && { ...job.input.plan, duration_s: length, ...job.resolved });
 }
 
 /** Puts the settings and the plan of an old piece on the desk. */

@@ -40,7 +40,7 @@ export async function loadHistory(next = false): Promise<void> {
     remember(...page.data);
     const found = page.data.map((job) => job.id);
     ids.value = next ? [...ids.value, ...found] : found;
-    more.value = page.has_more ? (page.last_id ?? found.at(-1) ?? null) : null;
+    more.value = page.has_more ? page.next : null;
     failure.value = "";
     for (const job of page.data) if (isActive(job.status)) void watch(job.id);
   } catch (error) {

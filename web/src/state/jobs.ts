@@ -2,10 +2,12 @@
 // lies open on the desk.
 
 import { computed, signal } from "@preact/signals";
-import { explain, getJson, postJson, request } from "../api/client";
+import { ApiError, explain, getJson, postJson, request } from "../api/client";
 import { follow } from "../api/events";
 import { type Job, type JobEvent, isActive } from "../api/types";
+import { type Plan, readPlan } from "../music/plan";
 import { announce, toast } from "./announce";
+import { plan, setPlan } from "./plan";
 
 export const jobs = signal<ReadonlyMap<string, Job>>(new Map());
 /** Job that lies open, and which of its outputs. */
@@ -50,6 +52,12 @@ export function standing(job: Job): string {
     case "expired":
       return "Ran out of time";
   }
+}
+
+/** The plan that a job played, with what its request says of style and instruments. */
+export function planOf(job: Job): Plan | null {
+  const length = job.outputs[0]?.duration_s ?? job.input.duration_s;
+  return readPlan(job.resolved && { ...job.input.plan, duration_s: length, ...job.resolved });
 }
 
 export function remember(...known: Job[]): void {
@@ -119,8 +127,24 @@ function receive(id: string, event: JobEvent): boolean {
 function tellEnd(job: Job): void {
   const name = job.input.prompt.slice(0, 60);
   if (job.status === "succeeded") announce(`Ready: ${name}`);
-  else if (job.status === "failed") toast(`It did not work: ${job.error?.detail ?? "no reason given"}`, "error");
+  else if (job.status === "failed")
+    toast(`It did not work: ${job.error?.detail ?? "no reason given"}`, "error");
   else announce(`${standing(job)}: ${name}`);
+}
+
+const RETRY_MS = 1000;
+
+/** A job as it stands, however long the server is away. */
+async function readJob(id: string, abort: AbortSignal): Promise<Job> {
+  for (;;) {
+    try {
+      return await getJson<Job>(`/v1/generations/${id}`);
+    } catch (error) {
+      const away = error instanceof ApiError && (error.status === 0 || error.status >= 500);
+      if (!away || abort.aborted) throw error;
+      await new Promise((next) => setTimeout(next, RETRY_MS));
+    }
+  }
 }
 
 /** Follows a job to its end, across broken connections and restarts of the server. */
@@ -130,9 +154,12 @@ export async function watch(id: string): Promise<void> {
   watching.set(id, abort);
   try {
     await follow(`/v1/generations/${id}/events`, (event) => receive(id, event), abort.signal);
-    const job = await getJson<Job>(`/v1/generations/${id}`);
+    const job = await readJob(id, abort.signal);
     remember(job);
     tellEnd(job);
+    // A piece that was rendered without a plan brings its own.
+    const played = job.status === "succeeded" && id === openId.value && plan.value === null && planOf(job);
+    if (played) setPlan(played, job.input.prompt);
   } catch (error) {
     if (!abort.signal.aborted) toast(explain(error), "error");
   } finally {

@@ -5,8 +5,9 @@ import { computed, effect, signal } from "@preact/signals";
 import { explain, request } from "../api/client";
 import * as player from "../audio/player";
 import { sketch } from "../audio/sketch";
+import { type Plan, trimmed } from "../music/plan";
 import { toast } from "./announce";
-import { openJob, takeIndex } from "./jobs";
+import { openJob, planOf, takeIndex } from "./jobs";
 import { plan } from "./plan";
 import { selection } from "./view";
 
@@ -38,6 +39,16 @@ export function soundOf(url: string): Promise<AudioBuffer> {
   return sound;
 }
 
+/** Whether the plan on the desk is another than the one that the open take played. */
+export const changedSince = computed(() => {
+  const job = openJob.value;
+  const played = job && openOutput.value && planOf(job);
+  if (!played || !plan.value) return false;
+  const music = ({ tempo_bpm, time_signature, beats, chords, duration_s }: Plan) =>
+    JSON.stringify([tempo_bpm, time_signature, duration_s, beats, chords]);
+  return music(trimmed(played)) !== music(trimmed(plan.value));
+});
+
 let sketched: typeof plan.value = null;
 
 /** Plays or stops what is heard now. */
@@ -62,8 +73,10 @@ async function loadSketch(): Promise<void> {
   player.load([sound]);
 }
 
+const takeUrl = computed(() => openOutput.value?.url ?? null);
+
 effect(() => {
-  const url = openOutput.value?.url;
+  const url = takeUrl.value;
   takeBuffer.value = null;
   if (!url) return;
   let current = true;

@@ -10,7 +10,6 @@ interface Sheet {
   plan: Plan | null;
   /** Prompt and settings that the plan answers; another prompt may want another plan. */
   madeFrom: string;
-  edited: boolean;
 }
 
 const STORED = "mustool.plan";
@@ -22,14 +21,12 @@ const kept = stored<Sheet>(STORED);
 const sheet = signal<Sheet>({
   plan: readPlan(kept.plan),
   madeFrom: kept.madeFrom ?? "",
-  edited: kept.edited ?? false,
 });
 const past = signal<Sheet[]>([]);
 const future = signal<Sheet[]>([]);
 let lastEdit = { kind: "", at: 0 };
 
 export const plan = computed(() => sheet.value.plan);
-export const edited = computed(() => sheet.value.edited);
 export const madeFrom = computed(() => sheet.value.madeFrom);
 export const canUndo = computed(() => past.value.length > 0);
 export const canRedo = computed(() => future.value.length > 0);
@@ -48,14 +45,14 @@ function push(next: Sheet, kind: string): void {
 
 /** Puts a plan from the server on the desk; undo brings the old one back. */
 export function setPlan(next: Plan | null, prompt: string): void {
-  push({ plan: next, madeFrom: prompt, edited: false }, "");
+  push({ plan: next, madeFrom: prompt }, "");
   selectedChord.value = -1;
 }
 
 /** One edit. `said` is announced; edits of the same `kind` in quick succession undo together. */
 export function edit(next: Plan, said = "", kind = ""): void {
   if (next === sheet.value.plan) return;
-  push({ ...sheet.value, plan: next, edited: true }, kind);
+  push({ ...sheet.value, plan: next }, kind);
   if (said) announce(said);
 }
 

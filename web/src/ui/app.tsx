@@ -28,19 +28,34 @@ function Header() {
   const making = activeJobs.value.length;
   return (
     <header class="top">
-      <a class="brand" href="/" aria-label="mustool, start page"><Mark /> <span>mustool</span></a>
+      <a class="brand" href="/" aria-label="mustool, start page">
+        <Mark /> <span>mustool</span>
+      </a>
       <p class="status">
         {model.value && <span class="model">{model.value.id}</span>}
         {making > 0 && <span class="busy">{making} being made</span>}
       </p>
       <nav aria-label="Tools">
-        <button type="button" class="button quiet" onClick={() => (panel.value = "compare")}><Compare /><span>Compare</span></button>
-        <button type="button" class="button quiet" onClick={() => (panel.value = "snippets")}><Code /><span>Code</span></button>
-        <IconButton label="Keys" onClick={() => (panel.value = "help")}><Help /></IconButton>
-        <IconButton label={dark.value ? "Light colours" : "Dark colours"} onClick={() => prefer({ theme: dark.value ? "light" : "dark" })}>
+        <button type="button" class="button quiet" onClick={() => (panel.value = "compare")}>
+          <Compare />
+          <span>Compare</span>
+        </button>
+        <button type="button" class="button quiet" onClick={() => (panel.value = "snippets")}>
+          <Code />
+          <span>Code</span>
+        </button>
+        <IconButton label="Keys" onClick={() => (panel.value = "help")}>
+          <Help />
+        </IconButton>
+        <IconButton
+          label={dark.value ? "Light colours" : "Dark colours"}
+          onClick={() => prefer({ theme: dark.value ? "light" : "dark" })}
+        >
           {dark.value ? <Sun /> : <Moon />}
         </IconButton>
-        <IconButton label="Settings" onClick={() => (panel.value = "settings")}><Gear /></IconButton>
+        <IconButton label="Settings" onClick={() => (panel.value = "settings")}>
+          <Gear />
+        </IconButton>
       </nav>
     </header>
   );
@@ -52,8 +67,14 @@ function Messages() {
       {toasts.value.map(({ id, text, tone, action }) => (
         <div key={id} class={`toast ${tone}`} role={tone === "error" ? "alert" : "status"}>
           <p>{text}</p>
-          {action && <button type="button" class="button small" onClick={() => (action.run(), dismiss(id))}>{action.label}</button>}
-          <IconButton label="Dismiss" onClick={() => dismiss(id)}><Close /></IconButton>
+          {action && (
+            <button type="button" class="button small" onClick={() => (action.run(), dismiss(id))}>
+              {action.label}
+            </button>
+          )}
+          <IconButton label="Dismiss" onClick={() => dismiss(id)}>
+            <Close />
+          </IconButton>
         </div>
       ))}
     </div>
@@ -102,7 +123,10 @@ function useDrop(): boolean {
 function useServer(): void {
   const up = online.value;
   useEffect(() => {
-    if (up) loadModel().then((found) => (model.value = found)).catch(() => undefined);
+    if (up)
+      loadModel()
+        .then((found) => (model.value = found))
+        .catch(() => undefined);
   }, [up]);
   useEffect(() => {
     void loadHistory().then(recall);
@@ -121,10 +145,15 @@ export function App() {
   const dropping = useDrop();
   return (
     <>
-      <a class="skip" href="#desk">To the timeline</a>
+      <a class="skip" href="#desk">
+        To the timeline
+      </a>
       <Header />
       {!online.value && (
-        <p class="offline" role="status"><span class="pulse" aria-hidden="true" />The server does not answer. Your work is safe; I keep trying.</p>
+        <p class="offline" role="status">
+          <span class="pulse" aria-hidden="true" />
+          The server does not answer. Your work is safe; I keep trying.
+        </p>
       )}
       <main>
         <h1 class="sr-only">mustool playground</h1>
@@ -140,12 +169,18 @@ export function App() {
             Drop a WAV or FLAC file that mustool made anywhere here to get its settings back, or
             <label class="file-pick">
               choose one
-              <input type="file" class="sr-only" accept=".wav,.flac,.ogg,audio/*" onChange={(event) => {
-                const file = event.currentTarget.files?.[0];
-                if (file) void takeFile(file);
-                event.currentTarget.value = "";
-              }} />
-            </label>.
+              <input
+                type="file"
+                class="sr-only"
+                accept=".wav,.flac,.ogg,audio/*"
+                onChange={(event) => {
+                  const file = event.currentTarget.files?.[0];
+                  if (file) void takeFile(file);
+                  event.currentTarget.value = "";
+                }}
+              />
+            </label>
+            .
           </p>
         </div>
         <Library />
@@ -154,9 +189,15 @@ export function App() {
       {panel.value === "snippets" && <SnippetsDialog />}
       {panel.value === "help" && <HelpDialog />}
       {panel.value === "settings" && <SettingsDialog />}
-      {dropping && <div class="drop-veil" aria-hidden="true"><p>Drop it to get its settings back</p></div>}
+      {dropping && (
+        <div class="drop-veil" aria-hidden="true">
+          <p>Drop it to get its settings back</p>
+        </div>
+      )}
       <Messages />
-      <div class="sr-only" role="status" aria-live="polite">{said.value}</div>
+      <div class="sr-only" role="status" aria-live="polite">
+        {said.value}
+      </div>
     </>
   );
 }

@@ -18,7 +18,14 @@ function restoreDesk(): void {
   load(hearsTake.value && takeBuffer.value ? [takeBuffer.value] : []);
 }
 
-function Side({ name, entry, heard, hidden, onHear, onChoose }: {
+function Side({
+  name,
+  entry,
+  heard,
+  hidden,
+  onHear,
+  onChoose,
+}: {
   name: string;
   entry: Entry;
   heard: boolean;
@@ -28,14 +35,23 @@ function Side({ name, entry, heard, hidden, onHear, onChoose }: {
 }) {
   return (
     <div class={heard ? "side heard" : "side"}>
-      <button type="button" class="letter" aria-pressed={heard} aria-label={`Hear ${name}`} onClick={onHear}>{name}</button>
-      {hidden ? <p class="muted">hidden</p> : (
+      <button type="button" class="letter" aria-pressed={heard} aria-label={`Hear ${name}`} onClick={onHear}>
+        {name}
+      </button>
+      {hidden ? (
+        <p class="muted">hidden</p>
+      ) : (
         <p>
           <strong>{entry.job.input.prompt}</strong>
-          <span class="muted">seed {entry.take.seed} · {entry.take.duration_s.toFixed(1)} s · {entry.take.lufs?.toFixed(1).replace("-", "−") ?? "–"} LUFS</span>
+          <span class="muted">
+            seed {entry.take.seed} · {entry.take.duration_s.toFixed(1)} s ·{" "}
+            {entry.take.lufs?.toFixed(1).replace("-", "−") ?? "–"} LUFS
+          </span>
         </p>
       )}
-      <button type="button" class="button" onClick={onChoose}>{hidden ? `I prefer ${name}` : "Open this one"}</button>
+      <button type="button" class="button" onClick={onChoose}>
+        {hidden ? `I prefer ${name}` : "Open this one"}
+      </button>
     </div>
   );
 }
@@ -82,26 +98,52 @@ function Comparing({ entries }: { entries: [Entry, Entry] }) {
     <>
       <div class="sides">
         {order.map((entry, index) => (
-          <Side key={entry.take.url} name={"AB"[index]!} entry={entry} heard={heard === index} hidden={blind}
-            onHear={() => choose(index)} onChoose={() => decide(index)} />
+          <Side
+            key={entry.take.url}
+            name={"AB"[index]!}
+            entry={entry}
+            heard={heard === index}
+            hidden={blind}
+            onHear={() => choose(index)}
+            onChoose={() => decide(index)}
+          />
         ))}
       </div>
       <div class="compare-bar">
-        <button type="button" class="play" aria-label={playing.value ? "Pause" : "Play"} onClick={() => (playing.value ? stop() : void play())}>
+        <button
+          type="button"
+          class="play"
+          aria-label={playing.value ? "Pause" : "Play"}
+          onClick={() => (playing.value ? stop() : void play())}
+        >
           {playing.value ? <Pause /> : <Play />}
         </button>
-        <input type="range" aria-label="Position" min={0} step={0.05} max={Math.max(first.take.duration_s, second.take.duration_s)}
-          value={position.value} aria-valuetext={clock(position.value)} onInput={(event) => seek(event.currentTarget.valueAsNumber)} />
+        <input
+          type="range"
+          aria-label="Position"
+          min={0}
+          step={0.05}
+          max={Math.max(first.take.duration_s, second.take.duration_s)}
+          value={position.value}
+          aria-valuetext={clock(position.value)}
+          onInput={(event) => seek(event.currentTarget.valueAsNumber)}
+        />
         <label class="check">
-          <input type="checkbox" checked={blind} onChange={(event) => {
-            setVerdict("");
-            setBlind(event.currentTarget.checked);
-            if (event.currentTarget.checked && Math.random() < 0.5) setSwapped(!swapped);
-          }} />
+          <input
+            type="checkbox"
+            checked={blind}
+            onChange={(event) => {
+              setVerdict("");
+              setBlind(event.currentTarget.checked);
+              if (event.currentTarget.checked && Math.random() < 0.5) setSwapped(!swapped);
+            }}
+          />
           Blind
         </label>
       </div>
-      <p class="note" role="status">{verdict || "Both play in step. Press A or B to switch."}</p>
+      <p class="note" role="status">
+        {verdict || "Both play in step. Press A or B to switch."}
+      </p>
     </>
   );
 }
@@ -110,8 +152,13 @@ export function CompareDialog() {
   const [a, b] = compared.value;
   return (
     <Dialog title="Compare" wide onClose={() => (panel.value = null)}>
-      {a && b ? <Comparing entries={[a, b]} /> : (
-        <p class="note">Add two takes with their Compare button, here or in the list of pieces. Then switch between them while they play.</p>
+      {a && b ? (
+        <Comparing entries={[a, b]} />
+      ) : (
+        <p class="note">
+          Add two takes with their Compare button, here or in the list of pieces. Then switch between them
+          while they play.
+        </p>
       )}
     </Dialog>
   );

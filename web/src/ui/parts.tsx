@@ -17,7 +17,12 @@ export function IconButton({ label, children, class: extra = "", ...rest }: Butt
 }
 
 /** Two arrows around a name: a change by steps, for those who do not drag. */
-export function Stepper({ name, less, more, onStep }: {
+export function Stepper({
+  name,
+  less,
+  more,
+  onStep,
+}: {
   name: string;
   less: string;
   more: string;
@@ -25,9 +30,13 @@ export function Stepper({ name, less, more, onStep }: {
 }) {
   return (
     <span class="stepper" role="group" aria-label={name}>
-      <IconButton label={less} onClick={() => onStep(-1)}><Left /></IconButton>
+      <IconButton label={less} onClick={() => onStep(-1)}>
+        <Left />
+      </IconButton>
       <span aria-hidden="true">{name}</span>
-      <IconButton label={more} onClick={() => onStep(1)}><Right /></IconButton>
+      <IconButton label={more} onClick={() => onStep(1)}>
+        <Right />
+      </IconButton>
     </span>
   );
 }
@@ -35,7 +44,11 @@ export function Stepper({ name, less, more, onStep }: {
 /** The server's or our own complaint about a field. */
 export function Fault({ id, pointer }: { id: string; pointer: string }) {
   const text = faults.value[pointer];
-  return text ? <p class="fault" id={id}>{text}</p> : null;
+  return text ? (
+    <p class="fault" id={id}>
+      {text}
+    </p>
+  ) : null;
 }
 
 /** Attributes that tie a field to its fault. */
@@ -44,7 +57,12 @@ export function faultProps(pointer: string, id: string) {
 }
 
 /** A labelled field with its fault below. */
-export function Field({ label, pointer, children, hint }: {
+export function Field({
+  label,
+  pointer,
+  children,
+  hint,
+}: {
   label: string;
   pointer: string;
   hint?: string;
@@ -53,7 +71,10 @@ export function Field({ label, pointer, children, hint }: {
   const id = useId();
   return (
     <div class="field">
-      <label for={id}>{label}{hint && <span class="hint">{hint}</span>}</label>
+      <label for={id}>
+        {label}
+        {hint && <span class="hint">{hint}</span>}
+      </label>
       {children({ id, ...faultProps(pointer, `${id}-fault`) })}
       <Fault id={`${id}-fault`} pointer={pointer} />
     </div>
@@ -61,7 +82,12 @@ export function Field({ label, pointer, children, hint }: {
 }
 
 /** A modal dialog; Esc and the backdrop close it. */
-export function Dialog({ title, onClose, children, wide = false }: {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  wide = false,
+}: {
   title: string;
   onClose: () => void;
   children: ComponentChildren;
@@ -88,7 +114,9 @@ export function Dialog({ title, onClose, children, wide = false }: {
       <div class="dialog-body">
         <header>
           <h2 id={heading}>{title}</h2>
-          <IconButton label="Close" onClick={onClose}><Close /></IconButton>
+          <IconButton label="Close" onClick={onClose}>
+            <Close />
+          </IconButton>
         </header>
         {children}
       </div>

@@ -1,6 +1,7 @@
 // The top of the page: what the music should sound like, and the settings of the next piece.
 
 import { useEffect, useId, useRef } from "preact/hooks";
+import { FORMATS } from "../api/types";
 import { makePlan, pinned, planning, render, sending } from "../state/actions";
 import { MAX_PROMPT_CHARS, MAX_SEED, change, draft, drawSeed, maxDuration, model } from "../state/draft";
 import { edit, madeFrom, plan } from "../state/plan";
@@ -37,19 +38,22 @@ export function Prompt() {
   const left = MAX_PROMPT_CHARS - [...prompt].length;
   return (
     <section class="prompt" aria-label="Create">
-      <label class="overline" for="prompt">What should it sound like?</label>
+      <label class="overline" for="prompt">
+        What should it sound like?
+      </label>
       <textarea
         id="prompt"
         ref={area}
         rows={1}
-        placeholder="Slow bossa nova with nylon guitar, A minor…"
+        placeholder="Slow bossa nova…"
         value={prompt}
         maxLength={MAX_PROMPT_CHARS}
         {...faultProps("/prompt", `${id}-fault`)}
         onInput={(event) => change({ prompt: event.currentTarget.value })}
         onKeyDown={(event) => {
           // Enter asks for a plan; a new line needs Shift. Ctrl+Enter renders, for the whole page.
-          if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey || event.isComposing) return;
+          if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey || event.isComposing)
+            return;
           event.preventDefault();
           void makePlan();
         }}
@@ -60,7 +64,11 @@ export function Prompt() {
           <ul class="examples" aria-label="Examples">
             {EXAMPLES.map((example) => (
               <li key={example}>
-                <button type="button" class="chip" onClick={() => (change({ prompt: example }), area.current!.focus())}>
+                <button
+                  type="button"
+                  class="chip"
+                  onClick={() => (change({ prompt: example }), area.current!.focus())}
+                >
                   {example}
                 </button>
               </li>
@@ -68,15 +76,28 @@ export function Prompt() {
           </ul>
         ) : (
           <p class="note">
-            {stale ? "The prompt has changed since this plan was made." : "Edit the plan below, then render it. What you see is what is played."}
+            {stale
+              ? "The prompt has changed since this plan was made."
+              : "Edit the plan below, then render it. What you see is what is played."}
           </p>
         )}
         {left < 200 && <span class="counter">{left} left</span>}
         <div class="actions">
-          <button type="button" class="button" disabled={planning.value} onClick={() => void makePlan(plan.value !== null)}>
+          <button
+            type="button"
+            class="button"
+            disabled={planning.value}
+            onClick={() => void makePlan(plan.value !== null)}
+          >
             {planning.value ? "Planning…" : plan.value ? "Plan again" : "Plan"}
           </button>
-          <button type="button" class="button primary" disabled={sending.value} onClick={() => void render()} title="Ctrl+Enter">
+          <button
+            type="button"
+            class="button primary"
+            disabled={sending.value}
+            onClick={() => void render()}
+            title="Ctrl+Enter"
+          >
             <span class="dot" aria-hidden="true" />
             {sending.value ? "Sending…" : "Render"}
           </button>
@@ -89,13 +110,19 @@ export function Prompt() {
 
 function Settings() {
   const { duration_s, seed, n, format } = draft.value;
-  const formats = model.value?.formats ?? ["wav", "flac", "mp3", "ogg"];
   return (
     <div class="settings">
       <Field label="Length" pointer="/duration_s">
         {(props) => (
           <span class="with-unit">
-            <NumberInput {...props} value={duration_s} min={1} max={maxDuration.value} step={1} onValue={changeLength} />
+            <NumberInput
+              {...props}
+              value={duration_s}
+              min={1}
+              max={maxDuration.value}
+              step={1}
+              onValue={changeLength}
+            />
             <span aria-hidden="true">s</span>
           </span>
         )}
@@ -115,21 +142,35 @@ function Settings() {
                 change({ seed: digits === "" ? null : Math.min(Number(digits), MAX_SEED) });
               }}
             />
-            <IconButton label="Draw a seed and keep it" onClick={() => change({ seed: drawSeed() })}><Dice /></IconButton>
+            <IconButton label="Draw a seed and keep it" onClick={() => change({ seed: drawSeed() })}>
+              <Dice />
+            </IconButton>
           </span>
         )}
       </Field>
       <Field label="Takes" pointer="/n">
         {(props) => (
           <select {...props} value={n} onChange={(event) => change({ n: Number(event.currentTarget.value) })}>
-            {[1, 2, 3, 4].map((count) => <option key={count} value={count}>{count}</option>)}
+            {[1, 2, 3, 4].map((count) => (
+              <option key={count} value={count}>
+                {count}
+              </option>
+            ))}
           </select>
         )}
       </Field>
       <Field label="File" pointer="/output/format">
         {(props) => (
-          <select {...props} value={format} onChange={(event) => change({ format: event.currentTarget.value })}>
-            {formats.map((name) => <option key={name} value={name}>{name.toUpperCase()}</option>)}
+          <select
+            {...props}
+            value={format}
+            onChange={(event) => change({ format: event.currentTarget.value })}
+          >
+            {FORMATS.map((name) => (
+              <option key={name} value={name}>
+                {name.toUpperCase()}
+              </option>
+            ))}
           </select>
         )}
       </Field>
@@ -140,7 +181,6 @@ function Settings() {
 
 function Advanced() {
   const { negative_prompt, steps, guidance_scale, scheduler } = draft.value;
-  const ofModel = (value: number | null | undefined) => (value ? `model: ${value}` : "model");
   const number = (text: string) => (text === "" ? null : Number(text));
   return (
     <details class="advanced">
@@ -148,27 +188,57 @@ function Advanced() {
       <div class="settings">
         <Field label="Not like this" pointer="/negative_prompt">
           {(props) => (
-            <input {...props} class="long" type="text" maxLength={1000} placeholder="vocals, distortion…" value={negative_prompt}
-              onInput={(event) => change({ negative_prompt: event.currentTarget.value })} />
+            <input
+              {...props}
+              class="long"
+              type="text"
+              maxLength={1000}
+              placeholder="vocals, distortion…"
+              value={negative_prompt}
+              onInput={(event) => change({ negative_prompt: event.currentTarget.value })}
+            />
           )}
         </Field>
         <Field label="Steps" hint="more is finer" pointer="/steps">
           {(props) => (
-            <input {...props} type="number" min={1} max={200} placeholder={ofModel(model.value?.default_steps)} value={steps ?? ""}
-              onInput={(event) => change({ steps: number(event.currentTarget.value) })} />
+            <input
+              {...props}
+              type="number"
+              min={1}
+              max={200}
+              placeholder={String(model.value?.default_steps ?? "")}
+              value={steps ?? ""}
+              onInput={(event) => change({ steps: number(event.currentTarget.value) })}
+            />
           )}
         </Field>
         <Field label="Guidance" hint="grip of the prompt" pointer="/guidance_scale">
           {(props) => (
-            <input {...props} type="number" min={0} max={50} step={0.5} placeholder={ofModel(model.value?.default_guidance_scale)}
-              value={guidance_scale ?? ""} onInput={(event) => change({ guidance_scale: number(event.currentTarget.value) })} />
+            <input
+              {...props}
+              type="number"
+              min={0}
+              max={50}
+              step={0.5}
+              placeholder={String(model.value?.default_guidance_scale ?? "")}
+              value={guidance_scale ?? ""}
+              onInput={(event) => change({ guidance_scale: number(event.currentTarget.value) })}
+            />
           )}
         </Field>
         <Field label="Sampler" pointer="/scheduler">
           {(props) => (
-            <select {...props} value={scheduler ?? ""} onChange={(event) => change({ scheduler: event.currentTarget.value || null })}>
+            <select
+              {...props}
+              value={scheduler ?? ""}
+              onChange={(event) => change({ scheduler: event.currentTarget.value || null })}
+            >
               <option value="">the model’s own</option>
-              {(model.value?.schedulers ?? []).map((name) => <option key={name} value={name}>{name}</option>)}
+              {(model.value?.schedulers ?? []).map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
             </select>
           )}
         </Field>

@@ -44,10 +44,23 @@ function Tempo({ of }: { of: Plan }) {
   };
   return (
     <div class="fact tempo">
-      <label for="tempo" class="sr-only">Tempo in beats per minute</label>
-      <span class="figure" aria-hidden="true"><Note /> =</span>
-      <NumberInput id="tempo" value={Math.round(of.tempo_bpm * 10) / 10} min={TEMPO_RANGE_BPM[0]} max={TEMPO_RANGE_BPM[1]} step={1} onValue={set} />
-      <button type="button" class="button small" onClick={tap} title="Tap in time, three times or more">Tap</button>
+      <label for="tempo" class="sr-only">
+        Tempo in beats per minute
+      </label>
+      <span class="figure" aria-hidden="true">
+        <Note /> =
+      </span>
+      <NumberInput
+        id="tempo"
+        value={Math.round(of.tempo_bpm * 10) / 10}
+        min={TEMPO_RANGE_BPM[0]}
+        max={TEMPO_RANGE_BPM[1]}
+        step={1}
+        onValue={set}
+      />
+      <button type="button" class="button small" onClick={tap} title="Tap in time, three times or more">
+        Tap
+      </button>
       <PinButton fact="tempo_bpm" name="tempo" />
     </div>
   );
@@ -58,7 +71,10 @@ function changeKey(of: Plan, name: string, mode: Mode): void {
   const old = parseKey(of.key);
   const next = parseKey(`${name} ${mode}`)!;
   const by = old ? (next.tonic - old.tonic + 12) % 12 : 0;
-  const moved = of.chords.map((chord) => ({ ...chord, symbol: transposed(chord.symbol, by, hasFlats(next)) }));
+  const moved = of.chords.map((chord) => ({
+    ...chord,
+    symbol: transposed(chord.symbol, by, hasFlats(next)),
+  }));
   edit({ ...of, key: printKey(next), chords: by ? moved : of.chords }, printKey(next));
   if (!by || of.chords.length === 0) return;
   toast("The chords moved along with the key.", "info", {
@@ -83,12 +99,22 @@ function KeyFact({ of }: { of: Plan }) {
       >
         <option value="">no key</option>
         {tonics.map((name) => (
-          <option key={name} value={name}>{name.replace("b", "♭").replace("#", "♯")}</option>
+          <option key={name} value={name}>
+            {name.replace("b", "♭").replace("#", "♯")}
+          </option>
         ))}
       </select>
       {key && (
-        <select aria-label="Key, mode" value={key.mode} onChange={(event) => changeKey(of, key.name, event.currentTarget.value as Mode)}>
-          {MODES.map((mode) => <option key={mode} value={mode}>{mode}</option>)}
+        <select
+          aria-label="Key, mode"
+          value={key.mode}
+          onChange={(event) => changeKey(of, key.name, event.currentTarget.value as Mode)}
+        >
+          {MODES.map((mode) => (
+            <option key={mode} value={mode}>
+              {mode}
+            </option>
+          ))}
         </select>
       )}
       <PinButton fact="key" name="key" />
@@ -100,9 +126,18 @@ function MeterFact({ of }: { of: Plan }) {
   const known = METERS.includes(of.time_signature) ? METERS : [of.time_signature, ...METERS];
   return (
     <div class="fact meter">
-      <select aria-label="Metre" value={of.time_signature}
-        onChange={(event) => edit(setMeter(of, event.currentTarget.value), `${event.currentTarget.value} time`)}>
-        {known.map((meter) => <option key={meter} value={meter}>{meter}</option>)}
+      <select
+        aria-label="Metre"
+        value={of.time_signature}
+        onChange={(event) =>
+          edit(setMeter(of, event.currentTarget.value), `${event.currentTarget.value} time`)
+        }
+      >
+        {known.map((meter) => (
+          <option key={meter} value={meter}>
+            {meter}
+          </option>
+        ))}
       </select>
       <PinButton fact="time_signature" name="metre" />
     </div>
@@ -125,15 +160,35 @@ export function ScoreHead() {
         </p>
       )}
       <div class="tools" role="toolbar" aria-label="Editing">
-        <IconButton label="Undo" disabled={!canUndo.value} onClick={undo}><Undo /></IconButton>
-        <IconButton label="Redo" disabled={!canRedo.value} onClick={redo}><Redo /></IconButton>
-        <button type="button" class="button small grid-switch" aria-pressed={fineGrid.value}
-          title="Snap to half beats" onClick={() => (fineGrid.value = !fineGrid.value)}>
-          <span class="sr-only">Snap to half beats</span><span aria-hidden="true">½ beat</span>
+        <IconButton label="Undo" disabled={!canUndo.value} onClick={undo}>
+          <Undo />
+        </IconButton>
+        <IconButton label="Redo" disabled={!canRedo.value} onClick={redo}>
+          <Redo />
+        </IconButton>
+        <button
+          type="button"
+          class="button small grid-switch"
+          aria-pressed={fineGrid.value}
+          title="Snap to half beats"
+          onClick={() => (fineGrid.value = !fineGrid.value)}
+        >
+          <span class="sr-only">Snap to half beats</span>
+          <span aria-hidden="true">½ beat</span>
         </button>
-        <IconButton label="Zoom out" disabled={zoom.value <= 1} onClick={() => zoomBy(1 / 1.5)}><Minus /></IconButton>
-        <IconButton label="Zoom in" disabled={zoom.value >= 16} onClick={() => zoomBy(1.5)}><Plus /></IconButton>
-        <IconButton label="Show chords as a table" aria-pressed={asTable.value} onClick={() => (asTable.value = !asTable.value)}><Table /></IconButton>
+        <IconButton label="Zoom out" disabled={zoom.value <= 1} onClick={() => zoomBy(1 / 1.5)}>
+          <Minus />
+        </IconButton>
+        <IconButton label="Zoom in" disabled={zoom.value >= 16} onClick={() => zoomBy(1.5)}>
+          <Plus />
+        </IconButton>
+        <IconButton
+          label="Show chords as a table"
+          aria-pressed={asTable.value}
+          onClick={() => (asTable.value = !asTable.value)}
+        >
+          <Table />
+        </IconButton>
       </div>
     </header>
   );

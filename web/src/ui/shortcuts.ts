@@ -6,8 +6,9 @@ import { render } from "../state/actions";
 import { cancel, openJob } from "../state/jobs";
 import { isActive } from "../api/types";
 import { toggle } from "../state/listening";
-import { redo, undo } from "../state/plan";
+import { redo, selectedChord, undo } from "../state/plan";
 import { lengthS, panel, preferences, selection } from "../state/view";
+import { selectedBar } from "./timeline/bar-focus";
 import { step } from "./timeline/ruler";
 
 const WRITES = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]";
@@ -20,6 +21,7 @@ function mark(end: "startS" | "endS"): void {
   const next = { ...old, [end]: at };
   if (next.endS - next.startS < 0.1) return;
   selection.value = next;
+  selectedChord.value = selectedBar.value = -1;
   announce(`Selected ${next.startS.toFixed(1)} to ${next.endS.toFixed(1)} seconds`);
 }
 
@@ -34,12 +36,18 @@ function withControl(event: KeyboardEvent, writing: boolean): (() => void) | und
 function single(event: KeyboardEvent, target: Element): (() => void) | undefined {
   if (event.key === " " && !target.closest(PRESSES)) return () => void toggle();
   switch (event.key) {
-    case "k": return stop;
-    case "j": return () => step(-1, true);
-    case "l": return () => step(1, true);
-    case "[": return () => mark("startS");
-    case "]": return () => mark("endS");
-    case "?": return () => (panel.value = "help");
+    case "k":
+      return stop;
+    case "j":
+      return () => step(-1, true);
+    case "l":
+      return () => step(1, true);
+    case "[":
+      return () => mark("startS");
+    case "]":
+      return () => mark("endS");
+    case "?":
+      return () => (panel.value = "help");
   }
 }
 
@@ -54,11 +62,15 @@ export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || panel.value !== null) return;
   const writing = target.matches?.(WRITES) ?? false;
   const control = event.ctrlKey || event.metaKey;
-  const act = control ? withControl(event, writing)
-    : writing || event.altKey ? undefined
-    : event.key === "Escape" ? onEscape
-    : preferences.value.singleKeys ? single(event, target)
-    : undefined;
+  const act = control
+    ? withControl(event, writing)
+    : writing || event.altKey
+      ? undefined
+      : event.key === "Escape"
+        ? onEscape
+        : preferences.value.singleKeys
+          ? single(event, target)
+          : undefined;
   if (!act) return;
   event.preventDefault();
   act();

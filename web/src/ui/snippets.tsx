@@ -1,6 +1,7 @@
 // The piece on the desk as a request in four languages, to copy.
 
 import { useState } from "preact/hooks";
+import { apiKey } from "../api/client";
 import type { GenerationRequest } from "../api/types";
 import { requestOf } from "../state/actions";
 import { announce, toast } from "../state/announce";
@@ -13,29 +14,40 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function indented(body: GenerationRequest): string {
   // Beats and chords stay on one line each.
-  return JSON.stringify(body, null, 2).replace(/\{\s+"t": ([\d.]+),\s+"(\w+)": ("[^"]*"|\d+)\s+\}/g, '{"t": $1, "$2": $3}');
+  return JSON.stringify(body, null, 2).replace(
+    /\{\s+"t": ([\d.]+),\s+"(\w+)": ("[^"]*"|\d+)\s+\}/g,
+    '{"t": $1, "$2": $3}',
+  );
 }
 
-const python = (json: string) => json.replace(/\btrue\b/g, "True").replace(/\bfalse\b/g, "False").replace(/\bnull\b/g, "None");
+const python = (json: string) =>
+  json
+    .replace(/\btrue\b/g, "True")
+    .replace(/\bfalse\b/g, "False")
+    .replace(/\bnull\b/g, "None");
 
-/** The languages that are offered, each with what it makes of a request to `origin`. */
-export const LANGUAGES: Record<string, (body: GenerationRequest, origin: string) => string> = {
-  curl: (body, origin) => {
-    const type = { wav: "audio/wav", flac: "audio/flac", mp3: "audio/mpeg", ogg: "audio/ogg" }[body.output?.format ?? "wav"] ?? "audio/wav";
+/** The languages that are offered, each with what it makes of a request to `origin`. Where a key is
+ * `needed` it is taken from the environment, never written out. */
+const LANGUAGES: Record<string, (body: GenerationRequest, origin: string, needed: boolean) => string> = {
+  curl: (body, origin, needed) => {
+    const type =
+      { wav: "audio/wav", flac: "audio/flac", mp3: "audio/mpeg", ogg: "audio/ogg" }[
+        body.output?.format ?? "wav"
+      ] ?? "audio/wav";
     return `curl ${origin}/v1/generations \\
   -H 'Content-Type: application/json' \\
-  -H 'Accept: ${type}' \\
+  -H 'Accept: ${type}' \\${needed ? '\n  -H "Authorization: Bearer $MUSTOOL_KEY" \\' : ""}
   -d ${quoted(indented(body))} \\
   -o piece.${body.output?.format ?? "wav"}`;
   },
-  Python: (body, origin) => `import json, time, urllib.request
+  Python: (body, origin, needed) => `import json, ${needed ? "os, " : ""}time, urllib.request
 
 ORIGIN = "${origin}"
 request = ${python(indented(body))}
 
 def call(path, body=None):
     data = json.dumps(body).encode() if body else None
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json"${needed ? ', "Authorization": "Bearer " + os.environ["MUSTOOL_KEY"]' : ""}}
     return urllib.request.urlopen(urllib.request.Request(ORIGIN + path, data, headers))
 
 job = json.load(call("/v1/generations", request))
@@ -45,17 +57,18 @@ while job["status"] in ("queued", "running"):
 for output in job["outputs"]:
     with open(f"piece-{output['seed']}.${body.output?.format ?? "wav"}", "wb") as file:
         file.write(call(output["url"]).read())`,
-  JavaScript: (body, origin) => `const origin = "${origin}";
+  JavaScript: (body, origin, needed) => `const origin = "${origin}";
+const key = ${needed ? "{ Authorization: `Bearer ${process.env.MUSTOOL_KEY}` }" : "{}"};
 const request = ${indented(body)};
 
 const answer = await fetch(origin + "/v1/generations", {
   method: "POST",
-  headers: { "Content-Type": "application/json", Prefer: "wait=60" },
+  headers: { ...key, "Content-Type": "application/json", Prefer: "wait=60" },
   body: JSON.stringify(request),
 });
 const job = await answer.json();
 for (const output of job.outputs) {
-  const audio = await (await fetch(origin + output.url)).arrayBuffer();
+  const audio = await (await fetch(origin + output.url, { headers: key })).arrayBuffer();
   console.log(output.seed, audio.byteLength, "bytes");
 }`,
   "Command line": (body) => {
@@ -82,7 +95,7 @@ function planFile({ plan }: GenerationRequest) {
 
 export function SnippetsDialog() {
   const [language, setLanguage] = useState("curl");
-  const text = LANGUAGES[language]!(requestOf(draft.value.seed), location.origin);
+  const text = LANGUAGES[language]!(requestOf(draft.value.seed), location.origin, apiKey.value !== "");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -96,12 +109,20 @@ export function SnippetsDialog() {
     <Dialog title="This piece as code" wide onClose={() => (panel.value = null)}>
       <div class="tabs" role="group" aria-label="Language">
         {Object.keys(LANGUAGES).map((name) => (
-          <button key={name} type="button" aria-pressed={name === language} onClick={() => setLanguage(name)}>{name}</button>
+          <button key={name} type="button" aria-pressed={name === language} onClick={() => setLanguage(name)}>
+            {name}
+          </button>
         ))}
-        <button type="button" class="button small" onClick={() => void copy()}><Copy /> Copy</button>
+        <button type="button" class="button small" onClick={() => void copy()}>
+          <Copy /> Copy
+        </button>
       </div>
-      <pre id="snippet" tabIndex={0} aria-label={`${language} code`}><code>{text}</code></pre>
-      <p class="note">The whole interface is described at <a href="/docs">/docs</a>.</p>
+      <pre id="snippet" tabIndex={0} aria-label={`${language} code`}>
+        <code>{text}</code>
+      </pre>
+      <p class="note">
+        The whole interface is described at <a href="/docs">/docs</a>.
+      </p>
     </Dialog>
   );
 }

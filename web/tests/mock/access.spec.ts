@@ -21,7 +21,9 @@ for (const scheme of ["light", "dark"] as const) {
     await desk.keyboard.press("Escape");
     mock.manual = true;
     await renderButton(desk).click();
-    const id = mock.jobs.at(-1)?.id ?? (await expect.poll(() => mock.jobs.at(-1)?.status).toBe("queued"), mock.jobs.at(-1)!.id);
+    const id =
+      mock.jobs.at(-1)?.id ??
+      (await expect.poll(() => mock.jobs.at(-1)?.status).toBe("queued"), mock.jobs.at(-1)!.id);
     await expect(desk.getByRole("progressbar")).toBeVisible();
     await expectAccessible(desk);
     mock.advance(id, 0.5);
@@ -32,7 +34,10 @@ for (const scheme of ["light", "dark"] as const) {
     await desk.getByRole("button", { name: "Show chords as a table" }).click();
     await desk.getByText("More settings").click();
     await expectAccessible(desk);
-    await desk.getByRole("group", { name: "Make more of this" }).getByRole("button", { name: "Compare" }).click();
+    await desk
+      .getByRole("group", { name: "Make more of this" })
+      .getByRole("button", { name: "Compare" })
+      .click();
     await desk.getByRole("button", { name: "Compare an older piece" }).click({ force: true });
     for (const name of ["Compare", "Code", "Keys", "Settings"]) {
       if (name !== "Compare") await desk.getByRole("navigation").getByRole("button", { name }).click();
@@ -48,9 +53,11 @@ test("nothing is cut off on a narrow screen", async ({ desk }) => {
   for (const width of [320, 360, 390]) {
     await desk.setViewportSize({ width, height: 700 });
     if (width === 320) await makePlan(desk);
-    const wide = await desk.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const wide = await desk.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     expect(wide, `${width} px`).toBe(0);
-    await expect(chordCell(desk, 0)).toBeInViewport({ ratio: 0 });
+    expect((await chordCell(desk, 0).boundingBox())!.width).toBeGreaterThan(20);
   }
 });
 
@@ -82,11 +89,13 @@ test("single keys can be turned off", async ({ desk }) => {
 });
 
 test("the page weighs less than 300 KiB", async ({ page, mock }) => {
-  let bytes = 0;
-  page.on("response", async (response) => {
-    if (!response.url().includes("/v1/")) bytes += (await response.body()).length;
+  const files: Promise<Buffer>[] = [];
+  page.on("response", (response) => {
+    if (!response.url().includes("/v1/")) files.push(response.body());
   });
   await page.goto(mock.url, { waitUntil: "networkidle" });
-  expect(bytes).toBeGreaterThan(50_000);
+  await page.evaluate(() => document.fonts.ready);
+  const bytes = (await Promise.all(files)).reduce((sum, file) => sum + file.length, 0);
+  expect(bytes).toBeGreaterThan(100_000);
   expect(bytes).toBeLessThan(300 * 1024);
 });

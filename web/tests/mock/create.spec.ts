@@ -1,6 +1,15 @@
 // From a prompt to a piece, and everything that can go wrong on the way.
 
-import { PROMPT, chordCell, chordGrid, listen, makePlan, promptField, renderButton, result } from "../journeys";
+import {
+  PROMPT,
+  chordCell,
+  chordGrid,
+  listen,
+  makePlan,
+  promptField,
+  renderButton,
+  result,
+} from "../journeys";
 import { expect, test } from "./fixtures";
 
 test("plans, renders and plays", async ({ desk, mock }) => {
@@ -16,7 +25,19 @@ test("plans, renders and plays", async ({ desk, mock }) => {
   expect(heard.rms).toBeGreaterThan(0.01);
   await desk.getByRole("button", { name: "Play", exact: true }).click();
   await expect(desk.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
-  await expect.poll(async () => Number(await desk.getByRole("slider", { name: "Playhead" }).getAttribute("aria-valuenow"))).toBeGreaterThan(0.1);
+  await expect
+    .poll(async () =>
+      Number(await desk.getByRole("slider", { name: "Playhead" }).getAttribute("aria-valuenow")),
+    )
+    .toBeGreaterThan(0.1);
+});
+
+test("a piece rendered from the prompt alone brings its plan", async ({ desk, mock }) => {
+  await promptField(desk).fill(PROMPT);
+  await renderButton(desk).click();
+  await expect(result(desk)).toBeVisible();
+  expect(mock.generations[0]!.plan).toBeUndefined();
+  await expect(chordGrid(desk).getByRole("gridcell")).not.toHaveCount(0);
 });
 
 test("an edit by keyboard is in the request and is announced", async ({ desk, mock }) => {
@@ -105,7 +126,9 @@ test("faults stand at their fields", async ({ desk, mock }) => {
   await expect(promptField(desk)).toHaveAccessibleDescription("Say what the music should sound like.");
   await makePlan(desk);
   mock.refuseNext = {
-    title: "Invalid request", status: 422, code: "validation",
+    title: "Invalid request",
+    status: 422,
+    code: "validation",
     errors: [
       { pointer: "/duration_s", detail: "must be 47 or less with this model" },
       { pointer: "/plan/chords/2/symbol", detail: "is no chord" },

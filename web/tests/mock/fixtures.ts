@@ -11,12 +11,14 @@ export function watchPage(page: Page, origin: () => string): string[] {
   const wrongs: string[] = [];
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(origin()) && !url.startsWith("blob:") && !url.startsWith("data:")) wrongs.push(`outside: ${url}`);
+    if (!url.startsWith(origin()) && !url.startsWith("blob:") && !url.startsWith("data:"))
+      wrongs.push(`outside: ${url}`);
   });
   page.on("console", (message) => {
     const text = message.text();
     // A refused or broken request is reported by the browser too; the tests look at it themselves.
-    if (message.type() === "error" && !text.startsWith("Failed to load resource")) wrongs.push(`console: ${text}`);
+    if (message.type() === "error" && !text.startsWith("Failed to load resource"))
+      wrongs.push(`console: ${text}`);
   });
   page.on("pageerror", (error) => wrongs.push(`error: ${error.message}`));
   return wrongs;

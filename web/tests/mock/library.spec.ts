@@ -1,7 +1,16 @@
 // Pieces that are finished: finding, reworking, comparing, saving and taking them up again.
 
 import { readFile } from "node:fs/promises";
-import { PROMPT, chordCell, chordGrid, files, makePlan, promptField, renderButton, result } from "../journeys";
+import {
+  PROMPT,
+  chordCell,
+  chordGrid,
+  files,
+  makePlan,
+  promptField,
+  renderButton,
+  result,
+} from "../journeys";
 import { expect, test } from "./fixtures";
 
 test("history is searched and opened", async ({ desk, mock }) => {
@@ -24,7 +33,9 @@ test("typing stays quick beside two hundred pieces", async ({ desk, mock }) => {
   await desk.reload();
   for (let page = 1; page < 7; page++) {
     await desk.getByRole("button", { name: "Older pieces" }).click();
-    await expect(desk.getByRole("complementary").getByRole("listitem")).toHaveCount(Math.min(200, 30 * (page + 1)));
+    await expect(desk.getByRole("complementary").getByRole("listitem")).toHaveCount(
+      Math.min(200, 30 * (page + 1)),
+    );
   }
   const delay = await desk.evaluate(async () => {
     const field = document.querySelector<HTMLTextAreaElement>("#prompt")!;
@@ -56,13 +67,16 @@ test("a selected part is made anew, a piece varied, extended and looped", async 
   const part = mock.generations[1]!.input_audio!;
   const beats = mock.generations[0]!.plan!.beats.map(({ t }) => t);
   expect(part).toMatchObject({ file_id: `${source}/0`, mode: "inpaint" });
-  for (const edge of [part.start_s!, part.end_s!]) expect(Math.min(...beats.map((t) => Math.abs(t - edge)))).toBeLessThan(1e-3);
+  for (const edge of [part.start_s!, part.end_s!])
+    expect(Math.min(...beats.map((t) => Math.abs(t - edge)))).toBeLessThan(1e-3);
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Variation" }).click();
   await expect.poll(() => mock.generations[2]?.input_audio).toMatchObject({ mode: "vary", strength: 0.6 });
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Extend" }).click();
-  await expect.poll(() => mock.generations[3]).toMatchObject({ duration_s: 15, input_audio: { mode: "extend" } });
+  await expect
+    .poll(() => mock.generations[3])
+    .toMatchObject({ duration_s: 15, plan: { duration_s: 15 }, input_audio: { mode: "extend" } });
   await expect(result(desk)).toBeVisible();
   await desk.getByRole("button", { name: "Make it loop" }).click();
   await expect.poll(() => mock.generations[4]?.input_audio?.mode).toBe("loop");
@@ -73,7 +87,7 @@ test("a saved file gives its settings back", async ({ desk, mock }) => {
   await chordCell(desk, 1).dblclick();
   await desk.getByLabel("Chord symbol").fill("Bb13");
   await desk.keyboard.press("Enter");
-  await desk.getByLabel("Seed").fill("4242");
+  await desk.getByLabel("Seed", { exact: true }).fill("4242");
   await renderButton(desk).click();
   await expect(result(desk)).toBeVisible();
   const saving = desk.waitForEvent("download");
@@ -82,12 +96,16 @@ test("a saved file gives its settings back", async ({ desk, mock }) => {
   expect(saved.suggestedFilename()).toBe("slow-bossa-nova-with-nylon-guitar-4242.wav");
   const bytes = await readFile(await saved.path());
   await promptField(desk).fill("something else");
-  await desk.getByLabel("Seed").fill("");
-  await desk.getByLabel("choose one").setInputFiles({ name: "piece.wav", mimeType: "audio/wav", buffer: bytes });
+  await desk.getByLabel("Seed", { exact: true }).fill("");
+  await desk
+    .getByLabel("choose one")
+    .setInputFiles({ name: "piece.wav", mimeType: "audio/wav", buffer: bytes });
   await expect(promptField(desk)).toHaveValue(PROMPT);
-  await expect(desk.getByLabel("Seed")).toHaveValue("4242");
+  await expect(desk.getByLabel("Seed", { exact: true })).toHaveValue("4242");
   await expect(chordCell(desk, 1)).toHaveAccessibleName(/^B flat 13/);
-  await desk.getByLabel("choose one").setInputFiles({ name: "noise.wav", mimeType: "audio/wav", buffer: Buffer.from("RIFFxxxx") });
+  await desk
+    .getByLabel("choose one")
+    .setInputFiles({ name: "noise.wav", mimeType: "audio/wav", buffer: Buffer.from("RIFFxxxx") });
   await expect(desk.getByRole("alert")).toContainText("no mustool settings in noise.wav");
   expect(mock.generations).toHaveLength(1);
 });
@@ -116,10 +134,25 @@ test("a piece as code holds what is on the desk", async ({ desk }) => {
   const code = desk.locator("#snippet");
   await expect(code).toContainText(`it'\\''s a blues`);
   await expect(code).toContainText('"symbol"');
-  for (const [name, words] of [["Python", "urllib.request"], ["JavaScript", "await fetch"], ["Command line", "mustool generate"]] as const) {
+  for (const [name, words] of [
+    ["Python", "urllib.request"],
+    ["JavaScript", "await fetch"],
+    ["Command line", "mustool generate"],
+  ] as const) {
     await desk.getByRole("button", { name, exact: true }).click();
     await expect(code).toContainText(words);
+    await expect(code).not.toContainText("MUSTOOL_KEY");
   }
+});
+
+test("a piece is shared by a link", async ({ desk, mock, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  mock.seed("shared piece", 1);
+  await desk.reload();
+  await desk.getByRole("button", { name: /^shared piece/ }).click();
+  await desk.getByRole("button", { name: "Share", exact: true }).click();
+  await expect(desk.getByText("The link is copied. It works for a week.")).toBeVisible();
+  expect(await desk.evaluate(() => navigator.clipboard.readText())).toBe(`${mock.url}/s/token`);
 });
 
 test("deleted pieces are gone", async ({ desk, mock }) => {

@@ -11,11 +11,15 @@ import { planFor, png, wav } from "./sound";
 
 const DIST = join(import.meta.dirname, "../../dist");
 const TYPES: Record<string, string> = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
 };
 export const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+  "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 interface Kept {
   job: Job;
@@ -80,16 +84,33 @@ export class Mock {
     if (to === "completed") return this.finish(kept);
     if (to === "failed") {
       kept.job.status = "failed";
-      kept.job.error = { code: "invalid_output", detail: "The model gave silence. Another seed usually helps." };
-      return this.emit(kept, { type: "failed", problem: { title: "Failed", status: 500, ...kept.job.error } });
+      kept.job.error = {
+        code: "invalid_output",
+        detail: "The model gave silence. Another seed usually helps.",
+      };
+      return this.emit(kept, {
+        type: "failed",
+        problem: { title: "Failed", status: 500, ...kept.job.error },
+      });
     }
     kept.job.status = "running";
     kept.job.queue = null;
     if (to === "started") return this.emit(kept, { type: "started", job: kept.job });
-    const progress = { stage: "denoise", step: Math.round(to * total), total, fraction: to, elapsed_ms: 900, eta_s: 3 * (1 - to) };
+    const progress = {
+      stage: "denoise",
+      step: Math.round(to * total),
+      total,
+      fraction: to,
+      elapsed_ms: 900,
+      eta_s: 3 * (1 - to),
+    };
     kept.job.progress = progress;
     this.emit(kept, { type: "progress", ...progress });
-    this.emit(kept, { type: "preview", step: progress.step, mel_png_url: `/v1/generations/${id}/preview.png?c=${to}` });
+    this.emit(kept, {
+      type: "preview",
+      step: progress.step,
+      mel_png_url: `/v1/generations/${id}/preview.png?c=${to}`,
+    });
   }
 
   private finish(kept: Kept): void {
@@ -101,8 +122,16 @@ export class Mock {
     job.completed_at = new Date().toISOString();
     job.resolved = { seed: job.input.seed ?? 7, controls_source: "request", ...plan };
     job.outputs = Array.from({ length: n }, (_, index) => ({
-      index, seed: (job.input.seed ?? 7) + index, duration_s: plan.duration_s, sample_rate: 16_000, channels: 1,
-      media_type: "audio/wav", bytes: 320_000, sha256: "0".repeat(64), lufs: -14.02, true_peak_dbtp: -1.1,
+      index,
+      seed: (job.input.seed ?? 7) + index,
+      duration_s: plan.duration_s,
+      sample_rate: 16_000,
+      channels: 1,
+      media_type: "audio/wav",
+      bytes: 320_000,
+      sha256: "0".repeat(64),
+      lufs: -14.02,
+      true_peak_dbtp: -1.1,
       url: `/v1/generations/${job.id}/outputs/${index}/audio`,
     }));
     this.emit(kept, { type: "completed", job });
@@ -113,9 +142,23 @@ export class Mock {
     const plan = readPlan(input.plan) ?? planFor(input.seed ?? 1, input.duration_s ?? 10);
     const waiting = this.jobs.filter((job) => job.status === "queued" || job.status === "running").length;
     const job: Job = {
-      id, status: "queued", created_at: new Date(Date.now() + this.count).toISOString(), completed_at: null,
-      queue: { position: waiting, eta_s: 4 * (waiting + 1) }, progress: null, input, resolved: null, outputs: [],
-      model: { id: "mock" }, usage: null, error: null,
+      id,
+      status: "queued",
+      created_at: new Date(Date.now() + this.count).toISOString(),
+      completed_at: null,
+      queue: { position: waiting, eta_s: 4 * (waiting + 1) },
+      progress: null,
+      input,
+      resolved: null,
+      outputs: [],
+      model: { id: "mock" },
+      usage: null,
+      error: null,
+      urls: {
+        self: `/v1/generations/${id}`,
+        events: `/v1/generations/${id}/events`,
+        cancel: `/v1/generations/${id}/cancel`,
+      },
     };
     const kept: Kept = { job, plan, events: [], listeners: new Set() };
     this.kept.set(id, kept);
@@ -141,20 +184,34 @@ export class Mock {
 
   private send(response: ServerResponse, { id, event }: { id: number; event: JobEvent }): void {
     const { type, ...data } = event;
-    response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(type === "queued" || type === "started" ? (data as { job: Job }).job : data)}\n\n`);
+    response.write(
+      `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(type === "queued" || type === "started" ? (data as { job: Job }).job : data)}\n\n`,
+    );
     if (["completed", "failed", "canceled"].includes(type)) response.end();
   }
 
-  private json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  private json(
+    response: ServerResponse,
+    status: number,
+    body: unknown,
+    headers: Record<string, string> = {},
+  ): void {
     const type = status >= 400 ? "application/problem+json" : "application/json";
-    response.writeHead(status, { "Content-Type": type, "Cache-Control": "no-store", ...headers }).end(JSON.stringify(body));
+    response
+      .writeHead(status, { "Content-Type": type, "Cache-Control": "no-store", ...headers })
+      .end(JSON.stringify(body));
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
     const name = path === "/" ? "/index.html" : path;
     const data = await readFile(join(DIST, name)).catch(() => null);
     if (!data || name.includes("..")) return this.json(response, 404, { title: "Not found", status: 404 });
-    response.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", "Content-Security-Policy": CSP }).end(data);
+    response
+      .writeHead(200, {
+        "Content-Type": TYPES[extname(name)] ?? "application/octet-stream",
+        "Content-Security-Policy": CSP,
+      })
+      .end(data);
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -169,13 +226,40 @@ export class Mock {
     if (request.method === "POST" && this.refuseNext && !path.endsWith("/cancel")) {
       const { retryAfter, ...problem } = this.refuseNext;
       this.refuseNext = null;
-      return this.json(response, problem.status, problem, retryAfter ? { "Retry-After": String(retryAfter) } : {});
+      return this.json(
+        response,
+        problem.status,
+        problem,
+        retryAfter ? { "Retry-After": String(retryAfter) } : {},
+      );
     }
-    if (path === "/v1/models") return this.json(response, 200, { object: "list", data: [{ id: "mock", max_duration_s: 60, sample_rate: 16_000 }] });
+    if (path === "/v1/models")
+      return this.json(response, 200, {
+        object: "list",
+        has_more: false,
+        next: null,
+        data: [
+          {
+            id: "mock",
+            max_duration_s: 60,
+            sample_rate: 16_000,
+            schedulers: ["ddpm", "ddim"],
+            default_steps: 20,
+            default_guidance_scale: 3,
+          },
+        ],
+      });
     if (path === "/v1/plans") {
       this.plans.push(input as unknown as Record<string, unknown>);
       return this.json(response, 200, planFor(input.seed ?? 0, input.duration_s ?? 10));
     }
+    if (path === "/v1/shares")
+      return this.json(response, 201, {
+        id: "share_1",
+        object: "share",
+        url: "/s/token",
+        expires_at: new Date().toISOString(),
+      });
     if (path === "/v1/generations" && request.method === "POST") {
       this.generations.push(input);
       return this.json(response, 202, this.create(input).job);
@@ -189,17 +273,32 @@ export class Mock {
 
   private list(parameters: URLSearchParams, response: ServerResponse): void {
     const words = (parameters.get("q") ?? "").toLowerCase();
-    const all = this.jobs.filter((job) => job.input.prompt.toLowerCase().includes(words)).sort((a, b) => b.created_at.localeCompare(a.created_at));
+    const all = this.jobs
+      .filter((job) => job.input.prompt.toLowerCase().includes(words))
+      .sort((a, b) => b.created_at.localeCompare(a.created_at));
     const after = parameters.get("after");
     const from = after ? all.findIndex((job) => job.id === after) + 1 : 0;
     const data = all.slice(from, from + Number(parameters.get("limit") ?? 20));
-    this.json(response, 200, { object: "list", data, has_more: from + data.length < all.length, last_id: data.at(-1)?.id ?? null });
+    this.json(response, 200, {
+      object: "list",
+      data,
+      has_more: from + data.length < all.length,
+      next: from + data.length < all.length ? data.at(-1)!.id : null,
+    });
   }
 
-  private ofJob(kept: Kept, rest: string, request: IncomingMessage, response: ServerResponse, parameters: URLSearchParams): void {
+  private ofJob(
+    kept: Kept,
+    rest: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    parameters: URLSearchParams,
+  ): void {
     const { job, plan } = kept;
-    const bytes = (type: string, data: Buffer) => void response.writeHead(200, { "Content-Type": type }).end(data);
-    if (rest === "" && request.method === "DELETE") return this.kept.delete(job.id), void response.writeHead(204).end();
+    const bytes = (type: string, data: Buffer) =>
+      void response.writeHead(200, { "Content-Type": type }).end(data);
+    if (rest === "" && request.method === "DELETE")
+      return (this.kept.delete(job.id), void response.writeHead(204).end());
     if (rest === "") return this.json(response, 200, job);
     if (rest === "cancel") {
       if (job.status === "queued" || job.status === "running") {
@@ -218,9 +317,15 @@ export class Mock {
     if (rest === "preview.png") return bytes("image/png", png(plan, Number(parameters.get("c") ?? 1)));
     if (rest.endsWith("/mel.png")) return bytes("image/png", png(plan, 1));
     if (rest.endsWith("/controls.json")) return this.json(response, 200, plan);
-    if (rest.endsWith("/controls.mid")) return bytes("audio/midi", Buffer.from("MThd\0\0\0\x06\0\0\0\x01\0\x60", "latin1"));
+    if (rest.endsWith("/controls.mid"))
+      return bytes("audio/midi", Buffer.from("MThd\0\0\0\x06\0\0\0\x01\0\x60", "latin1"));
     if (rest.endsWith("/audio")) {
-      const tags = { prompt: job.input.prompt, seed: String(job.resolved?.seed), plan: JSON.stringify(plan), settings: JSON.stringify(job.input) };
+      const tags = {
+        prompt: job.input.prompt,
+        seed: String(job.resolved?.seed),
+        plan: JSON.stringify(plan),
+        settings: JSON.stringify(job.input),
+      };
       return bytes("audio/wav", wav(plan, tags));
     }
     this.json(response, 404, { title: "Not found", status: 404 });

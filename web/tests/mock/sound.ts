@@ -14,17 +14,34 @@ function chunk(id: string, data: Buffer): Buffer {
   return Buffer.concat([head, data, Buffer.alloc(data.length % 2)]);
 }
 
+/** The chord and the beat that sound at every moment, asked in order of time. */
+function reader(plan: Plan) {
+  const chords = plan.chords.map(({ t, symbol }) => ({ t, chord: parseChord(symbol) }));
+  let [chord, beat] = [-1, -1];
+  return (t: number) => {
+    if (t < (chords[chord]?.t ?? 0)) [chord, beat] = [-1, -1];
+    while (chords[chord + 1] && chords[chord + 1]!.t <= t) chord++;
+    while (plan.beats[beat + 1] && plan.beats[beat + 1]!.t <= t) beat++;
+    const { t: begun = 0, chord: parsed = null } = chords[chord] ?? {};
+    return {
+      root: parsed?.root ?? null,
+      intervals: parsed?.intervals ?? [],
+      sinceChord: t - begun,
+      sinceBeat: t - (plan.beats[beat]?.t ?? 0),
+    };
+  };
+}
+
 /** The roots of a plan as decaying tones with a pulse on every beat, in a WAV file. */
 export function wav(plan: Plan, tags: Record<string, string>): Buffer {
   const samples = Buffer.alloc(Math.round(plan.duration_s * RATE) * 2);
+  const at = reader(plan);
   for (let i = 0; i < samples.length / 2; i++) {
     const t = i / RATE;
-    const chord = plan.chords.findLast((one) => one.t <= t);
-    const beat = plan.beats.findLast((one) => one.t <= t);
-    const root = parseChord(chord?.symbol ?? "N")?.root;
-    const since = t - (chord?.t ?? 0);
-    const tone = root == null ? 0 : Math.sin(2 * Math.PI * 130.81 * 2 ** (root / 12) * t) * Math.exp(-since / 1.5);
-    const pulse = beat ? Math.sin(2 * Math.PI * 60 * t) * Math.exp(-(t - beat.t) / 0.05) : 0;
+    const { root, sinceChord, sinceBeat } = at(t);
+    const tone =
+      root === null ? 0 : Math.sin(2 * Math.PI * 130.81 * 2 ** (root / 12) * t) * Math.exp(-sinceChord / 1.5);
+    const pulse = Math.sin(2 * Math.PI * 60 * t) * Math.exp(-sinceBeat / 0.05);
     samples.writeInt16LE(Math.round(9000 * tone + 7000 * pulse), i * 2);
   }
   const format = Buffer.alloc(16);
@@ -35,7 +52,10 @@ export function wav(plan: Plan, tags: Record<string, string>): Buffer {
   format.writeUInt16LE(2, 12);
   format.writeUInt16LE(16, 14);
   const mtag = chunk("mtag", Buffer.from(JSON.stringify(tags)));
-  return chunk("RIFF", Buffer.concat([Buffer.from("WAVE"), chunk("fmt ", format), mtag, chunk("data", samples)]));
+  return chunk(
+    "RIFF",
+    Buffer.concat([Buffer.from("WAVE"), chunk("fmt ", format), mtag, chunk("data", samples)]),
+  );
 }
 
 const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -64,15 +84,13 @@ export function png(plan: Plan, clarity: number): Buffer {
   const rows = Buffer.alloc((width + 1) * height);
   let seed = 1;
   const noise = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const t = (x / width) * plan.duration_s;
-      const chord = plan.chords.findLast((one) => one.t <= t);
-      const parsed = parseChord(chord?.symbol ?? "N");
+  const at = reader(plan);
+  for (let x = 0; x < width; x++) {
+    const { root, intervals, sinceBeat } = at((x / width) * plan.duration_s);
+    for (let y = 0; y < height; y++) {
       const note = height - y;
-      const sounds = parsed?.root != null && parsed.intervals.some((i) => (note - parsed.root! - i) % 12 === 0);
-      const beat = plan.beats.findLast((one) => one.t <= t);
-      const fade = Math.exp(-(t - (beat?.t ?? 0)) * 2.5) * Math.exp(-note / 45);
+      const sounds = root !== null && intervals.some((i) => (note - root - i) % 12 === 0);
+      const fade = Math.exp(-sinceBeat * 2.5) * Math.exp(-note / 45);
       const level = (sounds ? 0.45 : 0.06) + 0.55 * fade * (sounds ? 1 : 0.35);
       rows[y * (width + 1) + 1 + x] = Math.min(255, 255 * (clarity * level + (1 - clarity) * 0.7 * noise()));
     }

@@ -5,25 +5,67 @@ import { parseChord, spoken, typeset } from "../../src/music/chord";
 import { chordsInKey, hasFlats, numeral, parseKey, transposed } from "../../src/music/key";
 
 const NOTES: [string[], number[]][] = [
-  [["C", "CM", "Cmaj", "Cmajor"], [0, 4, 7]],
-  [["Cm", "C-", "Cmin", "Cmi", "C−"], [0, 3, 7]],
-  [["Cmaj7", "CM7", "C△7", "C△", "C^7", "CMaj7", "C△⁷"], [0, 4, 7, 11]],
-  [["Cm7", "C-7", "Cmin7", "Cmi7"], [0, 3, 7, 10]],
-  [["C7", "Cdom7"], [0, 4, 7, 10]],
-  [["Cm7b5", "Cø", "Cø7", "C-7b5", "Cm7-5", "Cm7(b5)", "Cm7♭5"], [0, 3, 6, 10]],
-  [["Cdim", "Co", "C°"], [0, 3, 6]],
-  [["Cdim7", "C°7"], [0, 3, 6, 9]],
-  [["Caug", "C+"], [0, 4, 8]],
-  [["CmMaj7", "Cmmaj7"], [0, 3, 7, 11]],
-  [["Csus4", "Csus"], [0, 5, 7]],
+  [
+    ["C", "CM", "Cmaj", "Cmajor"],
+    [0, 4, 7],
+  ],
+  [
+    ["Cm", "C-", "Cmin", "Cmi", "C−"],
+    [0, 3, 7],
+  ],
+  [
+    ["Cmaj7", "CM7", "C△7", "C△", "C^7", "CMaj7", "C△⁷"],
+    [0, 4, 7, 11],
+  ],
+  [
+    ["Cm7", "C-7", "Cmin7", "Cmi7"],
+    [0, 3, 7, 10],
+  ],
+  [
+    ["C7", "Cdom7"],
+    [0, 4, 7, 10],
+  ],
+  [
+    ["Cm7b5", "Cø", "Cø7", "C-7b5", "Cm7-5", "Cm7(b5)", "Cm7♭5"],
+    [0, 3, 6, 10],
+  ],
+  [
+    ["Cdim", "Co", "C°"],
+    [0, 3, 6],
+  ],
+  [
+    ["Cdim7", "C°7"],
+    [0, 3, 6, 9],
+  ],
+  [
+    ["Caug", "C+"],
+    [0, 4, 8],
+  ],
+  [
+    ["CmMaj7", "Cmmaj7"],
+    [0, 3, 7, 11],
+  ],
+  [
+    ["Csus4", "Csus"],
+    [0, 5, 7],
+  ],
   [["Csus2"], [0, 2, 7]],
   [["C7sus4"], [0, 5, 7, 10]],
   [["C6"], [0, 4, 7, 9]],
-  [["C6/9", "C69"], [0, 4, 7, 9, 14]],
+  [
+    ["C6/9", "C69"],
+    [0, 4, 7, 9, 14],
+  ],
   [["C9"], [0, 4, 7, 10, 14]],
-  [["Cadd9", "Cadd2"], [0, 4, 7, 14]],
+  [
+    ["Cadd9", "Cadd2"],
+    [0, 4, 7, 14],
+  ],
   [["Cmadd9"], [0, 3, 7, 14]],
-  [["C7b9", "C7(b9)"], [0, 4, 7, 10, 13]],
+  [
+    ["C7b9", "C7(b9)"],
+    [0, 4, 7, 10, 13],
+  ],
   [["C7(b9,#11)"], [0, 4, 7, 10, 13, 18]],
   [["C13"], [0, 4, 7, 10, 14, 21]],
   [["C5"], [0, 7]],
@@ -70,7 +112,15 @@ test("the chords of a key are spelled with each letter once", () => {
   expect(chordsInKey(parseKey("Db major")!)).toEqual(["Db", "Ebm", "Fm", "Gb", "Ab", "Bbm", "Cdim"]);
   for (const tonic of ["C", "F#", "Eb", "B"]) {
     const key = parseKey(`${tonic} major`)!;
-    expect(chordsInKey(key).map((symbol) => numeral(symbol, key))).toEqual(["I", "ii", "iii", "IV", "V", "vi", "vii°"]);
+    expect(chordsInKey(key).map((symbol) => numeral(symbol, key))).toEqual([
+      "I",
+      "ii",
+      "iii",
+      "IV",
+      "V",
+      "vi",
+      "vii°",
+    ]);
   }
 });
 

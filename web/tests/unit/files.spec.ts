@@ -12,7 +12,8 @@ test.beforeAll(() => {
 
 test("events are put together however they are cut", async () => {
   const { parseEvents } = await import("../../src/api/events");
-  const text = ': hello\n\nid: 1\nevent: queued\ndata: {"a":1}\n\nid: 2\r\nevent: progress\r\ndata: {"b":\r\ndata: 2}\r\n\r\n';
+  const text =
+    ': hello\n\nid: 1\nevent: queued\ndata: {"a":1}\n\nid: 2\r\nevent: progress\r\ndata: {"b":\r\ndata: 2}\r\n\r\n';
   const expected = [
     { id: "1", event: "queued", data: '{"a":1}' },
     { id: "2", event: "progress", data: '{"b":\n2}' },
@@ -25,7 +26,8 @@ test("events are put together however they are cut", async () => {
   }
 });
 
-const buffer = (data: Buffer) => data.buffer.slice(data.byteOffset, data.byteOffset + data.length) as ArrayBuffer;
+const buffer = (data: Buffer) =>
+  data.buffer.slice(data.byteOffset, data.byteOffset + data.length) as ArrayBuffer;
 
 test("tags of a WAV file are read back", () => {
   const tags = { prompt: "slow “blues” ♭", seed: "5", plan: "{}" };
@@ -35,8 +37,13 @@ test("tags of a WAV file are read back", () => {
 test("tags of a FLAC file are read back", () => {
   const texts = ["PROMPT=slow blues", "seed=5"].map((text) => Buffer.from(text));
   const lengths = (n: number) => Buffer.from([n & 255, n >> 8, 0, 0]);
-  const comment = Buffer.concat([lengths(0), lengths(texts.length), ...texts.flatMap((text) => [lengths(text.length), text])]);
-  const block = (kind: number, data: Buffer) => Buffer.concat([Buffer.from([kind, 0, data.length >> 8, data.length & 255]), data]);
+  const comment = Buffer.concat([
+    lengths(0),
+    lengths(texts.length),
+    ...texts.flatMap((text) => [lengths(text.length), text]),
+  ]);
+  const block = (kind: number, data: Buffer) =>
+    Buffer.concat([Buffer.from([kind, 0, data.length >> 8, data.length & 255]), data]);
   const file = Buffer.concat([Buffer.from("fLaC"), block(0, Buffer.alloc(34)), block(0x84, comment)]);
   expect(readTags(buffer(file))).toEqual({ prompt: "slow blues", seed: "5" });
 });

@@ -1,16 +1,47 @@
 // Edits of a plan: chords stay in order and inside the piece, and keep their place in the music.
 
 import { expect, test } from "@playwright/test";
-import { moveBarline, setBarLength, setDownbeat, setDuration, setMeter, setTempo, shiftGrid, steadyGrid, tappedTempo } from "../../src/music/grid";
-import { type Plan, addChord, moveChord, moveStart, readPlan, removeChord, spans, trimmed } from "../../src/music/plan";
+import {
+  continued,
+  moveBarline,
+  setBarLength,
+  setDownbeat,
+  setDuration,
+  setMeter,
+  setTempo,
+  shiftGrid,
+  steadyGrid,
+  tappedTempo,
+} from "../../src/music/grid";
+import {
+  type Plan,
+  addChord,
+  moveChord,
+  moveStart,
+  readPlan,
+  removeChord,
+  spans,
+  trimmed,
+} from "../../src/music/plan";
 import { bars, barAndBeat, feltBeats, snap, toBeats, toSeconds } from "../../src/music/time";
 
 const plan = (): Plan => ({
-  tempo_bpm: 120, time_signature: "4/4", key: "A minor", duration_s: 8,
+  tempo_bpm: 120,
+  time_signature: "4/4",
+  key: "A minor",
+  duration_s: 8,
   beats: steadyGrid(120, 4, 8),
-  chords: [{ t: 0, symbol: "Am" }, { t: 2, symbol: "Dm" }, { t: 4, symbol: "G" }, { t: 6, symbol: "C" }],
+  chords: [
+    { t: 0, symbol: "Am" },
+    { t: 2, symbol: "Dm" },
+    { t: 4, symbol: "G" },
+    { t: 6, symbol: "C" },
+  ],
 });
-const names = (of: Plan) => spans(of).map(({ symbol, startS, endS }) => `${symbol} ${startS}-${endS}`).join(", ");
+const names = (of: Plan) =>
+  spans(of)
+    .map(({ symbol, startS, endS }) => `${symbol} ${startS}-${endS}`)
+    .join(", ");
 
 /** What is wrong with a plan that is to be sent; nothing for every plan there can be. */
 function wrongs(of: Plan): string[] {
@@ -23,7 +54,8 @@ function wrongs(of: Plan): string[] {
     });
   }
   for (const { beat } of sent.beats) {
-    if (!(beat >= 1 && beat <= feltBeats(sent.time_signature))) found.push(`beat ${beat} in ${sent.time_signature}`);
+    if (!(beat >= 1 && beat <= feltBeats(sent.time_signature)))
+      found.push(`beat ${beat} in ${sent.time_signature}`);
   }
   return found;
 }
@@ -62,6 +94,11 @@ test("chords follow the tempo, and come back with it", () => {
 test("a longer piece gets more beats, a shorter one sends fewer", () => {
   expect(trimmed(setDuration(plan(), 10)).beats.at(-1)).toEqual({ t: 9.5, beat: 4 });
   expect(trimmed(setDuration(plan(), 5)).chords).toHaveLength(3);
+});
+
+test("an extended piece plays its chords again", () => {
+  expect(names(continued(plan(), 12))).toBe("Am 0-2, Dm 2-4, G 4-6, C 6-8, Am 8-10, Dm 10-12");
+  expect(names(continued(plan(), 9))).toBe("Am 0-2, Dm 2-4, G 4-6, C 6-8, Am 8-9");
 });
 
 test("metre, downbeat and bar lengths renumber the beats", () => {
@@ -110,14 +147,16 @@ test("every edit of every chord and bar gives a plan that can be sent", () => {
     const before = of;
     of = edits[choice]!();
     const found = wrongs(of);
-    if (found.length) throw new Error(`edit ${choice}: ${found.slice(0, 3).join("; ")}, from ${JSON.stringify(before)}`);
+    if (found.length)
+      throw new Error(`edit ${choice}: ${found.slice(0, 3).join("; ")}, from ${JSON.stringify(before)}`);
     if (i % 100 === 99) of = plan();
   }
 });
 
 test("beats and seconds are each other's inverse, also beyond the grid", () => {
   const { beats } = moveBarline(plan(), 1, 2.3);
-  for (const t of [-1, 0, 0.3, 2.3, 3.1, 7.9, 12]) expect(toSeconds(beats, toBeats(beats, t))).toBeCloseTo(t, 9);
+  for (const t of [-1, 0, 0.3, 2.3, 3.1, 7.9, 12])
+    expect(toSeconds(beats, toBeats(beats, t))).toBeCloseTo(t, 9);
   expect(barAndBeat(beats, 2.3)).toMatchObject({ bar: 2, beat: 1 });
 });
 
@@ -131,5 +170,8 @@ test("a plan that cannot be played is refused", () => {
   expect(readPlan(null)).toBeNull();
   expect(readPlan({ tempo_bpm: "fast" })).toBeNull();
   expect(readPlan({ tempo_bpm: 90, chords: [{ t: Number.NaN, symbol: "C" }] })).toBeNull();
-  expect(readPlan({ tempo_bpm: 90, meter: "3/4", key: "A:min", beats: [] })).toMatchObject({ time_signature: "3/4", key: "A minor" });
+  expect(readPlan({ tempo_bpm: 90, meter: "3/4", key: "A:min", beats: [] })).toMatchObject({
+    time_signature: "3/4",
+    key: "A minor",
+  });
 });

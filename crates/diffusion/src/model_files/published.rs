@@ -60,6 +60,9 @@ impl Published {
     pub(super) fn has(&self, name: &str) -> bool {
         match part(name) {
             Some((stem, ..)) => self.checkpoint(stem).is_some(),
+            // What belongs to a predictor is there only with it.
+            None if name.starts_with("beats_") => self.checkpoint(BEATS).is_some(),
+            None if name.starts_with("chords_") => self.checkpoint(CHORDS).is_some(),
             None => text(name).is_some(),
         }
     }

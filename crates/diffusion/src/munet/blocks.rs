@@ -4,7 +4,7 @@ use super::config::UnetConfig;
 use super::transformer::{Condition, KeyValue, Transformer2D};
 use crate::error::Result;
 use mustool_nn::{
-    Activation, Conv2d, GroupNorm, Linear, Tensor, Weights, activate, upsample_nearest,
+    Activation, Conv2d, GroupNorm, Linear, Tensor, Weights, activate, add_shift, upsample_nearest,
 };
 
 /// `ResnetBlock2D`: two convolutions around the time embedding.
@@ -39,8 +39,7 @@ impl ResnetBlock {
         let shift = self
             .time_emb_proj
             .forward(&activate(temb, Activation::Silu)?)?;
-        let h = h.broadcast_add(&shift.unsqueeze(1)?.unsqueeze(1)?)?;
-        let h = self.norm2.forward_silu(&h)?;
+        let h = self.norm2.forward_silu(&add_shift(&h, &shift)?)?;
         match &self.conv_shortcut {
             Some(shortcut) => Ok(self.conv2.forward_add(&h, &shortcut.forward(x)?)?),
             None => Ok(self.conv2.forward_add(&h, x)?),

@@ -1,7 +1,9 @@
 //! The transformer of a UNet layer: self-attention over the latent, cross-attention to a condition.
 
 use crate::error::Result;
-use mustool_nn::{Activation, D, GroupNorm, LayerNorm, Linear, Tensor, Weights, attention, geglu};
+use mustool_nn::{
+    Activation, GroupNorm, LayerNorm, Linear, Tensor, Weights, attention, geglu, reshape,
+};
 
 /// What is attended to: features and which of them are real.
 #[derive(Debug, Clone)]
@@ -149,7 +151,7 @@ impl Transformer2D {
     /// `x`: `[batch, time, rows, dim]` → the same shape.
     pub(super) fn forward(&self, x: &Tensor, context: &KeyValue) -> Result<Tensor> {
         let (batch, time, rows, dim) = x.dims4()?;
-        let flat = |x: &Tensor| x.reshape((batch, time * rows, x.dim(D::Minus1)?));
+        let flat = |x: &Tensor| reshape(x, (batch, time * rows, dim));
         let h = self.proj_in.forward(&flat(&self.norm.forward(x)?)?)?;
         let normed = self.norm1.forward(&h)?;
         let (key, value) = (
@@ -164,6 +166,6 @@ impl Transformer2D {
         let h = self
             .proj_out
             .forward_with(&h, Activation::Identity, Some(&flat(x)?))?;
-        Ok(h.reshape((batch, time, rows, dim))?)
+        Ok(reshape(&h, (batch, time, rows, dim))?)
     }
 }

@@ -5,7 +5,7 @@ use super::config::UnetConfig;
 use super::transformer::{Condition, KeyValue};
 use crate::error::Result;
 use mustool_nn::{
-    Activation, Conv2d, DType, GroupNorm, Init, Learned, Linear, Tensor, Weights, tensor,
+    Activation, Conv2d, DType, GroupNorm, Init, Learned, Linear, Tensor, Weights, concat, tensor,
 };
 
 /// MuNet: predicts noise or velocity from a noisy latent.
@@ -164,7 +164,7 @@ impl Unet {
         for (layers, up) in &self.up_blocks {
             for layer in layers {
                 let skip = skips.pop().expect("one skip for every layer on the way up");
-                x = layer.forward(&Tensor::cat(&[&x, &skip], 3)?, &temb, &mut contexts)?;
+                x = layer.forward(&concat(&x, &skip)?, &temb, &mut contexts)?;
             }
             if let Some(up) = up {
                 let next = skips.last().expect("a finer level has skips left");

@@ -178,7 +178,7 @@ fn rhythm(request: &Request, facts: &StatedFacts, guess: &Guess) -> Plan {
         .or(guess.meter)
         .unwrap_or(Meter::FOUR_FOUR);
     let tempo_bpm = stated_tempo
-        .or_else(|| tempo_of(given?))
+        .or_else(|| tempo_of(given?, duration_s))
         .unwrap_or_else(|| {
             let guessed = guess.tempo_bpm.unwrap_or(PLAIN_TEMPO_BPM);
             facts.tempo_range.map_or(guessed, |(slow, fast)| {
@@ -205,9 +205,10 @@ fn rhythm(request: &Request, facts: &StatedFacts, guess: &Guess) -> Plan {
     plan
 }
 
-/// Beats per minute of given beats, if they are enough to tell.
-fn tempo_of(beats: &[Beat]) -> Option<f64> {
-    let times: Vec<f64> = beats.iter().map(|beat| beat.time_s).collect();
+/// Beats per minute of the given beats that fall into the piece, if they are enough to tell.
+fn tempo_of(beats: &[Beat], duration_s: f64) -> Option<f64> {
+    let times = beats.iter().map(|beat| beat.time_s);
+    let times: Vec<f64> = times.filter(|time_s| *time_s < duration_s).collect();
     let tempo = match times[..] {
         [first, second] => Some((60.0 / (second - first)).round()),
         _ => tempo_from_beats(&times),
@@ -257,7 +258,7 @@ fn harmony(plan: &mut Plan, request: &Request, facts: &StatedFacts, guess: Guess
 fn cadence(key: Option<Key>) -> Vec<Chord> {
     let plain = || Key::parse("C major").expect("a key that every parser knows");
     let key = key.unwrap_or_else(plain);
-    [0, 5, 3, 4].map(|degree| key.chord_on(degree)).to_vec()
+    [1, 6, 4, 5].map(|degree| key.chord_on(degree)).to_vec()
 }
 
 /// Chords of given lengths in beats from the first beat on, again and again; the last lasts to the

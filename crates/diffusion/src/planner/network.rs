@@ -131,7 +131,8 @@ impl Writer<'_> {
         guess.instruments = self.instruments(wishes, alone)?;
         if !wishes.has_chords {
             let key = wishes.key.or(guess.key);
-            guess.chords = self.chords(key)?;
+            let bar = guess.meter.map_or(4, Meter::felt_beats);
+            guess.chords = self.chords(key, bar)?;
         }
         Ok(guess)
     }
@@ -204,7 +205,8 @@ impl Writer<'_> {
         Ok(playing)
     }
 
-    fn chords(&mut self, key: Option<Key>) -> Result<Vec<(Chord, u8)>> {
+    /// Chords with their lengths in beats; four of them or four bars before they may end.
+    fn chords(&mut self, key: Option<Key>, bar: u8) -> Result<Vec<(Chord, u8)>> {
         let tonic = key.map_or(0, |key| key.tonic.pitch_class().value());
         let spell = |semitones: u8| {
             let pitch_class = PitchClass::new(i32::from(tonic) + i32::from(semitones));
@@ -213,10 +215,12 @@ impl Writer<'_> {
                 |key| key.spell(pitch_class),
             )
         };
-        let mut chords = Vec::new();
+        let mut chords: Vec<(Chord, u8)> = Vec::new();
         while chords.len() < MAX_CHORDS {
+            let beats: u32 = chords.iter().map(|(_, beats)| u32::from(*beats)).sum();
+            let whole = chords.len() >= 4 || beats >= 4 * u32::from(bar);
             let fits = |t: &PlanToken| match t {
-                PlanToken::End => !chords.is_empty(),
+                PlanToken::End => whole,
                 t => matches!(t, PlanToken::Chord(_)),
             };
             let (root, mut chord) = match self.draw(0.9, fits)? {
@@ -325,7 +329,8 @@ mod tests {
             prop_assert_eq!(guess.tempo_bpm, Some(60.0));
             prop_assert_eq!(guess.key.unwrap().to_string(), "E minor");
             prop_assert_eq!(&guess.instruments, &["piano"]);
-            prop_assert!(!guess.chords.is_empty());
+            let beats: u8 = guess.chords.iter().map(|(_, beats)| beats).sum();
+            prop_assert!(guess.chords.len() >= 4 || beats >= 12, "{:?}", guess.chords);
             for (chord, beats) in &guess.chords {
                 prop_assert!(matches!(beats, 2 | 4));
                 let root = chord.root().map(|root| root.to_string());

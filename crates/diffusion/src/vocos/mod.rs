@@ -10,7 +10,7 @@ mod synthesis;
 use crate::error::{Error, Result};
 use mustool_nn::{
     Activation, Conv1d, DType, DepthwiseConv1d, Init, LayerNorm, Learned, Linear, Tensor, Weights,
-    host,
+    add, host,
 };
 use serde::Deserialize;
 use synthesis::Synthesis;
@@ -97,7 +97,7 @@ impl ConvNextBlock {
             .pwconv2
             .forward(&h)?
             .broadcast_mul(&self.gamma.tensor()?)?;
-        Ok((x + h)?)
+        Ok(add(x, &h)?)
     }
 }
 

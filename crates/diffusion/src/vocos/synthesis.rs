@@ -79,7 +79,7 @@ impl Synthesis {
             return Ok(mustool_nn::tensor(samples, &shape, DType::F32)?);
         }
         let (this, shapes) = (self.clone(), [noise.dims().to_vec(), tones.dims().to_vec()]);
-        let backward = move |_: &Tensor, gradient: &Tensor| {
+        let backward = move |gradient: &Tensor| {
             let gradient = host(gradient)?;
             let (mut noise, mut tones) = (Vec::new(), Vec::new());
             for (clip, dy) in gradient.chunks_exact(gradient.len() / batch).enumerate() {

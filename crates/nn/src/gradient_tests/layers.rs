@@ -127,3 +127,29 @@ fn tables_and_bare_weights() {
             .broadcast_mul(&scale.tensor()?)?)
     });
 }
+
+#[test]
+fn sums_skips_and_shapes() {
+    let none = Variables::new().unwrap();
+    let (a, b) = (variable(&[2, 3, 4, 5], 15), variable(&[2, 3, 4, 5], 16));
+    let (c, shift) = (variable(&[2, 3, 4, 7], 17), variable(&[2, 5], 18));
+    check("sums", &none, &[&a, &b, &c, &shift], 1e-2, || {
+        let sum = add_shift(&add(&a, &b)?, &shift)?;
+        let tanh = activate(&reshape(&sum, (2, 12, 5))?, Activation::Tanh)?;
+        concat(&add(&reshape(&tanh, (2, 3, 4, 5))?, &sum)?, &c)
+    });
+}
+
+/// One output read by our operations, by candle's, and through another shape.
+#[test]
+fn gradients_meet_whichever_way_they_come() {
+    let none = Variables::new().unwrap();
+    let x = variable(&[3, 8], 19);
+    check("meeting", &none, &[&x], 1e-2, || {
+        let y = activate(&x, Activation::Silu)?;
+        let ours = add(&activate(&y, Activation::Tanh)?, &y)?;
+        let candles = (y.sqr()? * 0.5)?;
+        let other = activate(&reshape(&y, (4, 6))?, Activation::GeluErf)?;
+        Ok((add(&ours, &candles)? + other.reshape((3, 8))?)?)
+    });
+}

@@ -19,9 +19,9 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// Accepted; data is the job.
+    /// Accepted; data is `{"job": …}`.
     Queued,
-    /// A worker began; data is the job.
+    /// A worker began; data is `{"job": …}`.
     Started,
     /// One step further; data is a `Progress`.
     Progress,

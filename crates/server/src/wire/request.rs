@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use mustool_audio::encode::Format;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -269,23 +270,23 @@ impl AudioFormat {
 
     /// Media type.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Wav => "audio/wav",
-            Self::Flac => "audio/flac",
-            Self::Mp3 => "audio/mpeg",
-            Self::Ogg => "audio/ogg",
-            Self::Pcm => "audio/pcm",
-        }
+        Format::from(self).media_type()
     }
 
     /// Name, also of the file's extension.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Wav => "wav",
-            Self::Flac => "flac",
-            Self::Mp3 => "mp3",
-            Self::Ogg => "ogg",
-            Self::Pcm => "pcm",
+        Format::from(self).name()
+    }
+}
+
+impl From<AudioFormat> for Format {
+    fn from(format: AudioFormat) -> Self {
+        match format {
+            AudioFormat::Wav => Self::Wav,
+            AudioFormat::Flac => Self::Flac,
+            AudioFormat::Mp3 => Self::Mp3,
+            AudioFormat::Ogg => Self::Ogg,
+            AudioFormat::Pcm => Self::Pcm,
         }
     }
 }

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_gradient_is_the_derivative() {
-        let y: Vec<f32> = (0..24).map(|i| pseudo(i)).collect();
+        let y: Vec<f32> = (0..24).map(pseudo).collect();
         let v: Vec<f32> = (0..24).map(|i| pseudo(i + 99)).collect();
         check_gradient(&y, 1e-3, |y| velocity_loss(y, &v, &[0.3, 1.0, 0.7]));
     }

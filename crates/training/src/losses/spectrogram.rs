@@ -123,6 +123,40 @@ mod tests {
         check_gradient(&y, 2e-3, |logvar| divergence(&x, logvar).1);
     }
 
+    /// Values and derivatives of `reconstruction` and `kl` in
+    /// `tests/reference/default_model/train_vae.py`, by PyTorch's autograd in double precision.
+    #[test]
+    fn values_and_gradients_are_those_of_the_reference() {
+        let (y, x) = pair(4 * 96);
+        let loss = reconstruction(&y, &x, &Emphasis::for_bands(96));
+        assert!((loss.value - 2.321_199_95).abs() < 1e-5, "{}", loss.value);
+        let slopes = [
+            (0, -0.003_029_521),
+            (1, 0.001_433_552),
+            (53, 0.002_391_726),
+            (54, -0.004_639_934),
+            (95, -0.001_738_739),
+            (96, -0.007_362_667),
+            (200, 0.006_151_558),
+            (383, 0.003_187_734),
+        ];
+        for (place, slope) in slopes {
+            let found = f64::from(loss.gradient[place]);
+            assert!(
+                (found - slope).abs() < 1e-7,
+                "{place}: {found}, not {slope}"
+            );
+        }
+        let (by_mean, by_logvar) = divergence(&y, &x);
+        assert!(
+            (by_mean.value - 1.033_167_48).abs() < 1e-5,
+            "{}",
+            by_mean.value
+        );
+        assert!((f64::from(by_mean.gradient[5]) - 0.004_883_599).abs() < 1e-7);
+        assert!((f64::from(by_logvar.gradient[5]) + 0.000_794_957).abs() < 1e-7);
+    }
+
     #[test]
     fn a_perfect_copy_costs_nothing_and_a_standard_latent_neither() {
         let (_, x) = pair(96);

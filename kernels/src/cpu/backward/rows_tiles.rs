@@ -143,6 +143,7 @@ impl Area<'_> {
                     lower: pair.then(|| unsafe { upper.add(TILE_ROWS * self.turned.stride) }),
                     stride: 2 * self.turned.stride,
                     steps: &offsets[..count],
+                    ahead: None,
                 };
                 let b = packed[panel * STEPS * TILE_BYTES..].as_ptr();
                 // SAFETY: rows and panel have `count` steps; `sums` is 32 × 32.

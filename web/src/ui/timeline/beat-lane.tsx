@@ -17,7 +17,11 @@ export const LINE_STEP_S = 0.01;
 export function nudgeLine(of: Plan, index: number, byS: number): void {
   const bar = bars(of.beats, of.duration_s)[index];
   if (!bar || index === 0) return announce("The first bar begins with the piece; shift the grid instead");
-  edit(moveBarline(of, index, bar.startS + byS), `Bar ${index + 1} at ${(bar.startS + byS).toFixed(2)} seconds`, `line ${index}`);
+  edit(
+    moveBarline(of, index, bar.startS + byS),
+    `Bar ${index + 1} at ${(bar.startS + byS).toFixed(2)} seconds`,
+    `line ${index}`,
+  );
 }
 
 export function resizeBar(of: Plan, index: number, by: number): void {
@@ -32,7 +36,8 @@ function onBarKey(event: KeyboardEvent, of: Plan, index: number, count: number):
   const direction = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
   const done = (act: () => void) => (event.preventDefault(), event.stopPropagation(), act());
   if (event.ctrlKey || event.metaKey) return;
-  if (direction && event.altKey) return done(() => nudgeLine(of, index, direction * LINE_STEP_S * (event.shiftKey ? 5 : 1)));
+  if (direction && event.altKey)
+    return done(() => nudgeLine(of, index, direction * LINE_STEP_S * (event.shiftKey ? 5 : 1)));
   if (direction) return done(() => focusBar(Math.min(Math.max(index + direction, 0), count - 1)));
   if (event.key === "Home") return done(() => focusBar(0));
   if (event.key === "End") return done(() => focusBar(count - 1));
@@ -40,7 +45,19 @@ function onBarKey(event: KeyboardEvent, of: Plan, index: number, count: number):
   if (event.key === "-") return done(() => resizeBar(of, index, -1));
 }
 
-function BarCell({ of, bar, index, count, focusable }: { of: Plan; bar: Bar; index: number; count: number; focusable: boolean }) {
+function BarCell({
+  of,
+  bar,
+  index,
+  count,
+  focusable,
+}: {
+  of: Plan;
+  bar: Bar;
+  index: number;
+  count: number;
+  focusable: boolean;
+}) {
   const cell = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (pendingBar.value !== index) return;
@@ -71,14 +88,22 @@ function BarCell({ of, bar, index, count, focusable }: { of: Plan; bar: Bar; ind
       tabIndex={focusable ? 0 : -1}
       aria-selected={selectedBar.value === index}
       aria-colindex={index + 1}
-      aria-label={`Bar ${index + 1}, ${bar.numBeats} beats, ${Math.round(local)} beats per minute, from ${bar.startS.toFixed(2)} seconds`}
       aria-description="Alt and arrows move the bar line, plus and minus change the number of beats"
       onFocus={() => ((selectedBar.value = index), (selectedChord.value = -1))}
       onPointerDown={() => (selectedBar.value = index)}
       onKeyDown={(event) => onBarKey(event, of, index, count)}
     >
+      <span class="sr-only">
+        Bar {index + 1}, {bar.numBeats} beats, {Math.round(local)} beats per minute, from{" "}
+        {bar.startS.toFixed(2)} seconds
+      </span>
       {beats.map((beat) => (
-        <span key={beat.t} class={beat.beat === 1 ? "beat down" : "beat"} style={{ left: `${(beat.t - bar.startS) * pxPerS.value}px` }}>
+        <span
+          key={beat.t}
+          aria-hidden="true"
+          class={beat.beat === 1 ? "beat down" : "beat"}
+          style={{ left: `${(beat.t - bar.startS) * pxPerS.value}px` }}
+        >
           {beat.beat}
         </span>
       ))}
@@ -95,7 +120,14 @@ export function BeatLane() {
     <div class="beat-lane" role="grid" aria-label="Bars" aria-rowcount={1} aria-colcount={all.length}>
       <div role="row" class="bar-row">
         {all.map((bar, index) => (
-          <BarCell key={index} of={of} bar={bar} index={index} count={all.length} focusable={index === focusable} />
+          <BarCell
+            key={index}
+            of={of}
+            bar={bar}
+            index={index}
+            count={all.length}
+            focusable={index === focusable}
+          />
         ))}
       </div>
     </div>

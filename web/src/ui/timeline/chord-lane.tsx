@@ -6,14 +6,23 @@ import { audio } from "../../audio/player";
 import { audition } from "../../audio/sketch";
 import { chordHue, parseChord, spoken, typeset } from "../../music/chord";
 import { numeral, parseKey } from "../../music/key";
-import { type Plan, type Span, addChord, moveChord, moveStart, nearestChord, removeChord, spans, stepBeats } from "../../music/plan";
+import {
+  type Plan,
+  type Span,
+  addChord,
+  moveChord,
+  moveStart,
+  nearestChord,
+  removeChord,
+  spans,
+  stepBeats,
+} from "../../music/plan";
 import { snap, spokenPosition, toBeats } from "../../music/time";
 import { announce } from "../../state/announce";
-import { faults } from "../../state/draft";
 import { edit, endEdit, plan, selectedChord } from "../../state/plan";
 import { fineGrid, preferences, pxPerS } from "../../state/view";
 import { startDrag } from "./drag";
-import { editingChord, focusChord, pendingFocus, tryRename } from "./editing";
+import { chordFault, editingChord, focusChord, pendingFocus, tryRename } from "./editing";
 
 const NARROW_PX = 52;
 
@@ -43,7 +52,11 @@ export function nudge(of: Plan, index: number, beats: number): void {
   if (!chord) return;
   const next = moveChord(of, index, stepBeats(of, chord.t, beats));
   const at = nearestChord(next, stepBeats(of, chord.t, beats));
-  edit(next, `${spoken(chord.symbol)} moved to ${spokenPosition(next.beats, next.chords[at]?.t ?? 0)}`, `move ${chord.symbol}`);
+  edit(
+    next,
+    `${spoken(chord.symbol)} moved to ${spokenPosition(next.beats, next.chords[at]?.t ?? 0)}`,
+    `move ${chord.symbol}`,
+  );
   focusChord(at);
 }
 
@@ -69,7 +82,10 @@ export function split(of: Plan, index: number): void {
   if (!span) return;
   const middle = snap(of.beats, (span.startS + span.endS) / 2, 0.5);
   if (middle - span.startS < 0.05 || span.endS - middle < 0.05) return;
-  edit({ ...of, chords: of.chords.toSpliced(index + 1, 0, { t: middle, symbol: span.symbol }) }, "Chord split");
+  edit(
+    { ...of, chords: of.chords.toSpliced(index + 1, 0, { t: middle, symbol: span.symbol }) },
+    "Chord split",
+  );
   focusChord(index + 1);
   editingChord.value = index + 1;
 }
@@ -100,7 +116,8 @@ function onCellKey(event: KeyboardEvent, of: Plan, index: number): void {
   if (event.key === "Delete" || event.key === "Backspace") return done(() => erase(of, index));
   if (event.key === "Insert") return done(() => split(of, index));
   // A letter of a note begins a new name.
-  if (/^[A-Ga-g]$/.test(event.key)) return done(() => ((editingChord.value = index), (selectedChord.value = index)));
+  if (/^[A-Ga-g]$/.test(event.key))
+    return done(() => ((editingChord.value = index), (selectedChord.value = index)));
 }
 
 function NameInput({ of, index }: { of: Plan; index: number }) {
@@ -152,8 +169,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
   const chord = parseChord(symbol);
   const px = (endS - startS) * pxPerS.value;
   const roman = preferences.value.numerals && px > NARROW_PX ? numeral(symbol, parseKey(of.key)) : "";
-  const pointer = `/plan/chords/${index}/symbol`;
-  const wrong = pointer in faults.value;
+  const wrong = chordFault(index);
   const minor = chord?.intervals.includes(3) && !chord.intervals.includes(4);
   const grid = fineGrid.value ? 0.5 : 1;
   useEffect(() => {
@@ -173,7 +189,10 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       },
       end: (moved) => {
         endEdit();
-        if (moved) announce(`${spoken(symbol)} moved to ${spokenPosition(plan.value!.beats, plan.value!.chords[selectedChord.value]?.t ?? 0)}`);
+        if (moved)
+          announce(
+            `${spoken(symbol)} moved to ${spokenPosition(plan.value!.beats, plan.value!.chords[selectedChord.value]?.t ?? 0)}`,
+          );
         else if (chord?.root !== null) audition(audio(), symbol);
       },
     });
@@ -183,7 +202,8 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
     selectedChord.value = index;
     const before = of;
     startDrag(event, {
-      move: (byS) => edit(moveStart(before, index, snap(before.beats, startS + byS, grid)), "", `drag edge ${index}`),
+      move: (byS) =>
+        edit(moveStart(before, index, snap(before.beats, startS + byS, grid)), "", `drag edge ${index}`),
       end: endEdit,
     });
   };
@@ -192,22 +212,32 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
       ref={cell}
       role="gridcell"
       class={`chord${selectedChord.value === index ? " selected" : ""}${minor ? " minor" : ""}${chord?.root == null ? " silent" : ""}${editing ? " editing" : ""}`}
-      style={{ left: `${startS * pxPerS.value}px`, width: `${px}px`, "--hue": String(chordHue(chord?.root ?? 0)) }}
+      style={{
+        left: `${startS * pxPerS.value}px`,
+        width: `${px}px`,
+        "--hue": String(chordHue(chord?.root ?? 0)),
+      }}
       tabIndex={focusable ? 0 : -1}
       aria-selected={selectedChord.value === index}
       aria-colindex={index + 1}
-      aria-label={describe(of, span)}
-      aria-invalid={wrong || undefined}
+      aria-invalid={wrong !== undefined || undefined}
       aria-description="Enter renames, Delete removes, Alt and arrows move, Alt, Shift and arrows change the length"
       onPointerDown={dragBody}
       onDblClick={() => (editingChord.value = index)}
       onFocus={() => (selectedChord.value = index)}
       onKeyDown={(event) => event.target === cell.current && onCellKey(event, of, index)}
     >
-      {index > 0 && <span class="edge" onPointerDown={dragEdge} onDblClick={(event) => event.stopPropagation()} />}
+      <span class="sr-only">{describe(of, span)}</span>
+      {index > 0 && (
+        <span class="edge" onPointerDown={dragEdge} onDblClick={(event) => event.stopPropagation()} />
+      )}
       {editing ? <NameInput of={of} index={index} /> : <ChordSymbol symbol={symbol} />}
-      {roman && !editing && <span class="numeral" aria-hidden="true">{roman}</span>}
-      {wrong && <span class="cell-fault">{faults.value[pointer]}</span>}
+      {roman && !editing && (
+        <span class="numeral" aria-hidden="true">
+          {roman}
+        </span>
+      )}
+      {wrong && <span class="cell-fault">{wrong}</span>}
     </div>
   );
 }
@@ -215,7 +245,9 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
 export function ChordLane() {
   const of = plan.value!;
   const shown = spans(of);
-  const inOrder = shown.some((span) => span.index === selectedChord.value) ? selectedChord.value : (shown[0]?.index ?? -1);
+  const inOrder = shown.some((span) => span.index === selectedChord.value)
+    ? selectedChord.value
+    : (shown[0]?.index ?? -1);
   const addHere = (event: MouseEvent) => {
     if (event.target !== event.currentTarget) return;
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -224,14 +256,18 @@ export function ChordLane() {
   if (shown.length === 0) {
     return (
       <div class="chord-lane empty" onDblClick={addHere}>
-        <button type="button" class="button small" onClick={() => insertAt(of, 0)}>Add the first chord</button>
+        <button type="button" class="button small" onClick={() => insertAt(of, 0)}>
+          Add the first chord
+        </button>
       </div>
     );
   }
   return (
     <div class="chord-lane" role="grid" aria-label="Chords" aria-colcount={shown.length} aria-rowcount={1}>
       <div role="row" class="chord-row" onDblClick={addHere}>
-        {shown.map((span) => <Cell key={span.index} of={of} span={span} focusable={span.index === inOrder} />)}
+        {shown.map((span) => (
+          <Cell key={span.index} of={of} span={span} focusable={span.index === inOrder} />
+        ))}
       </div>
     </div>
   );

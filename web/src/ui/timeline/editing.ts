@@ -19,6 +19,12 @@ export function focusChord(index: number): void {
   pendingFocus.value = index;
 }
 
+const about = (index: number) => `/plan/chords/${index}/`;
+
+/** What the server found wrong with a chord. */
+export const chordFault = (index: number) =>
+  Object.entries(faults.value).find(([pointer]) => pointer.startsWith(about(index)))?.[1];
+
 /** Gives a chord the name that was typed; false, and a message, where it is no chord. */
 export function tryRename(of: Plan, index: number, text: string): boolean {
   const chord = parseChord(text);
@@ -26,9 +32,10 @@ export function tryRename(of: Plan, index: number, text: string): boolean {
     toast(`“${text}” is not a chord I know. Try Am7, F♯m7b5, C/E or N for none.`, "error");
     return false;
   }
-  const pointer = `/plan/chords/${index}/symbol`;
-  if (pointer in faults.value) {
-    faults.value = Object.fromEntries(Object.entries(faults.value).filter(([where]) => where !== pointer));
+  if (chordFault(index)) {
+    faults.value = Object.fromEntries(
+      Object.entries(faults.value).filter(([pointer]) => !pointer.startsWith(about(index))),
+    );
   }
   if (chord.symbol !== of.chords[index]?.symbol) {
     edit(renameChord(of, index, chord.symbol), spoken(chord.symbol));

@@ -26,22 +26,54 @@ function ChordTools({ of, index }: { of: Plan; index: number }) {
   const key = parseKey(of.key);
   const family = key ? chordsInKey(key) : [];
   const start = (direction: -1 | 1) =>
-    edit(moveStart(of, index, stepBeats(of, of.chords[index]!.t, direction)), `${spoken(symbol)} begins elsewhere`, `start ${index}`);
+    edit(
+      moveStart(of, index, stepBeats(of, of.chords[index]!.t, direction)),
+      `${spoken(symbol)} begins elsewhere`,
+      `start ${index}`,
+    );
   return (
     <>
-      <strong class="what"><span class="sr-only">{spoken(symbol)}</span><ChordSymbol symbol={symbol} /></strong>
-      <IconButton label="Hear this chord" onClick={() => audition(audio(), symbol)}><Speaker /></IconButton>
-      <IconButton label="Rename (Enter)" onClick={() => (editingChord.value = index)}><Pencil /></IconButton>
-      <IconButton label="Split in two (Insert)" onClick={() => split(of, index)}><Split /></IconButton>
-      <IconButton label="Remove (Delete)" onClick={() => erase(of, index)}><Trash /></IconButton>
-      <Stepper name="Move" less="Move a beat earlier" more="Move a beat later" onStep={(by) => nudge(of, index, by)} />
-      {index > 0 && <Stepper name="Start" less="Begin a beat earlier" more="Begin a beat later" onStep={start} />}
-      <Stepper name="Length" less="A beat shorter" more="A beat longer" onStep={(by) => resize(of, index, by)} />
+      <strong class="what">
+        <span class="sr-only">{spoken(symbol)}</span>
+        <ChordSymbol symbol={symbol} />
+      </strong>
+      <IconButton label="Hear this chord" onClick={() => audition(audio(), symbol)}>
+        <Speaker />
+      </IconButton>
+      <IconButton label="Rename (Enter)" onClick={() => (editingChord.value = index)}>
+        <Pencil />
+      </IconButton>
+      <IconButton label="Split in two (Insert)" onClick={() => split(of, index)}>
+        <Split />
+      </IconButton>
+      <IconButton label="Remove (Delete)" onClick={() => erase(of, index)}>
+        <Trash />
+      </IconButton>
+      <Stepper
+        name="Move"
+        less="Move a beat earlier"
+        more="Move a beat later"
+        onStep={(by) => nudge(of, index, by)}
+      />
+      {index > 0 && (
+        <Stepper name="Start" less="Begin a beat earlier" more="Begin a beat later" onStep={start} />
+      )}
+      <Stepper
+        name="Length"
+        less="A beat shorter"
+        more="A beat longer"
+        onStep={(by) => resize(of, index, by)}
+      />
       {family.length > 0 && (
         <span class="palette" role="group" aria-label={`Chords of ${of.key}`}>
           {family.map((name) => (
-            <button key={name} type="button" class="chip chord-chip" aria-label={`Make it ${spoken(name)}`}
-              onClick={() => (edit(renameChord(of, index, name), spoken(name)), audition(audio(), name))}>
+            <button
+              key={name}
+              type="button"
+              class="chip chord-chip"
+              onClick={() => (edit(renameChord(of, index, name), spoken(name)), audition(audio(), name))}
+            >
+              <span class="sr-only">Make it {spoken(name)}</span>
               <ChordSymbol symbol={name} />
             </button>
           ))}
@@ -65,14 +97,38 @@ function BarTools({ of, index }: { of: Plan; index: number }) {
     <>
       <strong class="what">Bar {index + 1}</strong>
       <span class="stepper" role="group" aria-label="Beats in this bar">
-        <IconButton label="One beat less in this bar" onClick={() => resizeBar(of, index, -1)}><Minus /></IconButton>
-        <span>{bar.numBeats} {bar.numBeats === 1 ? "beat" : "beats"}</span>
-        <IconButton label="One beat more in this bar" onClick={() => resizeBar(of, index, 1)}><Plus /></IconButton>
+        <IconButton label="One beat less in this bar" onClick={() => resizeBar(of, index, -1)}>
+          <Minus />
+        </IconButton>
+        <span>
+          {bar.numBeats} {bar.numBeats === 1 ? "beat" : "beats"}
+        </span>
+        <IconButton label="One beat more in this bar" onClick={() => resizeBar(of, index, 1)}>
+          <Plus />
+        </IconButton>
       </span>
-      {index > 0 && <Stepper name="Bar line" less="Bar line earlier" more="Bar line later" onStep={(by) => nudgeLine(of, index, by * SHIFT_S)} />}
-      <Stepper name="Downbeat" less="Count one from a beat earlier" more="Count one from a beat later" onStep={rotate} />
-      <Stepper name="Whole grid" less="Shift all beats earlier" more="Shift all beats later"
-        onStep={(by) => edit(shiftGrid(of, by * SHIFT_S), `Grid shifted by ${SHIFT_S * 1000} milliseconds`, "shift")} />
+      {index > 0 && (
+        <Stepper
+          name="Bar line"
+          less="Bar line earlier"
+          more="Bar line later"
+          onStep={(by) => nudgeLine(of, index, by * SHIFT_S)}
+        />
+      )}
+      <Stepper
+        name="Downbeat"
+        less="Count one from a beat earlier"
+        more="Count one from a beat later"
+        onStep={rotate}
+      />
+      <Stepper
+        name="Whole grid"
+        less="Shift all beats earlier"
+        more="Shift all beats later"
+        onStep={(by) =>
+          edit(shiftGrid(of, by * SHIFT_S), `Grid shifted by ${SHIFT_S * 1000} milliseconds`, "shift")
+        }
+      />
     </>
   );
 }
@@ -81,7 +137,7 @@ function SelectionTools() {
   const { startS, endS } = selection.value!;
   const job = openJob.value;
   const take = takeIndex.value;
-  const ready = job !== null && openOutput.value !== null;
+  const output = openOutput.value;
   const set = (part: Partial<{ startS: number; endS: number }>) => {
     const next = { startS, endS, ...part };
     const bounded = { startS: Math.max(0, next.startS), endS: Math.min(lengthS.value, next.endS) };
@@ -90,16 +146,47 @@ function SelectionTools() {
   return (
     <>
       <strong class="what">Selection</strong>
-      <label class="inline">from <NumberInput value={Math.round(startS * 100) / 100} min={0} step={0.1} onValue={(value) => set({ startS: value })} /></label>
-      <label class="inline">to <NumberInput value={Math.round(endS * 100) / 100} min={0} step={0.1} onValue={(value) => set({ endS: value })} /> s</label>
-      {ready && (
-        <button type="button" class="button small strong" disabled={sending.value}
-          onClick={() => void rework(job, take, { mode: "inpaint", start_s: startS, end_s: endS })}>
+      <label class="inline">
+        from{" "}
+        <NumberInput
+          value={Math.round(startS * 100) / 100}
+          min={0}
+          step={0.1}
+          onValue={(value) => set({ startS: value })}
+        />
+      </label>
+      <label class="inline">
+        to{" "}
+        <NumberInput
+          value={Math.round(endS * 100) / 100}
+          min={0}
+          step={0.1}
+          onValue={(value) => set({ endS: value })}
+        />{" "}
+        s
+      </label>
+      {job && output && (
+        <button
+          type="button"
+          class="button small strong"
+          disabled={sending.value}
+          onClick={() =>
+            void rework(job, take, {
+              mode: "inpaint",
+              start_s: startS,
+              end_s: Math.min(endS, output.duration_s),
+            })
+          }
+        >
           Make this part anew
         </button>
       )}
-      <button type="button" class="button small" onClick={() => setLooping(true)}>Loop it</button>
-      <IconButton label="Clear the selection" onClick={() => (selection.value = null)}><Close /></IconButton>
+      <button type="button" class="button small" onClick={() => setLooping(true)}>
+        Loop it
+      </button>
+      <IconButton label="Clear the selection" onClick={() => (selection.value = null)}>
+        <Close />
+      </IconButton>
     </>
   );
 }
@@ -108,15 +195,22 @@ export function Inspector() {
   const of = plan.value;
   const chord = of && spans(of).some((span) => span.index === selectedChord.value) ? selectedChord.value : -1;
   const bar = selectedBar.value;
-  const content = selection.value ? <SelectionTools />
-    : of && chord >= 0 ? <ChordTools of={of} index={chord} />
-    : of && bar >= 0 ? <BarTools of={of} index={bar} />
-    : null;
+  // What was touched last: selecting a stretch lets go of chords and bars.
+  const content =
+    of && chord >= 0 ? (
+      <ChordTools of={of} index={chord} />
+    ) : of && bar >= 0 ? (
+      <BarTools of={of} index={bar} />
+    ) : selection.value ? (
+      <SelectionTools />
+    ) : null;
   return (
     <div class="inspector" role="toolbar" aria-label="Selected">
       {content ?? (
         <p class="note">
-          {of ? "Select a chord or a bar to change it. Drag over the sound to select a part." : "The plan appears here once you ask for it."}
+          {of
+            ? "Select a chord or a bar to change it. Drag over the sound to select a part."
+            : "The plan appears here once you ask for it."}
         </p>
       )}
     </div>

@@ -7,15 +7,33 @@ import { request } from "../../api/client";
 type Ramp = readonly (readonly [number, number, number])[];
 
 export const RAMPS: Record<"light" | "dark", Ramp> = {
-  dark: [[19, 22, 26], [38, 36, 66], [112, 45, 92], [214, 84, 60], [255, 176, 46], [255, 243, 196]],
-  light: [[255, 255, 255], [255, 228, 150], [250, 170, 70], [208, 74, 72], [98, 36, 92], [26, 22, 44]],
+  dark: [
+    [19, 22, 26],
+    [38, 36, 66],
+    [112, 45, 92],
+    [214, 84, 60],
+    [255, 176, 46],
+    [255, 243, 196],
+  ],
+  light: [
+    [255, 255, 255],
+    [255, 228, 150],
+    [250, 170, 70],
+    [208, 74, 72],
+    [98, 36, 92],
+    [26, 22, 44],
+  ],
 };
 
 function colour(ramp: Ramp, level: number): readonly [number, number, number] {
   const at = level * (ramp.length - 1);
   const index = Math.min(Math.floor(at), ramp.length - 2);
   const [low, high, part] = [ramp[index]!, ramp[index + 1]!, at - index];
-  return [0, 1, 2].map((i) => low[i]! + (high[i]! - low[i]!) * part) as unknown as readonly [number, number, number];
+  return [0, 1, 2].map((i) => low[i]! + (high[i]! - low[i]!) * part) as unknown as readonly [
+    number,
+    number,
+    number,
+  ];
 }
 
 /** A picture from the server, or one that is here already. */

@@ -79,7 +79,11 @@ export function Ruler() {
               {index % every === 0 ? bar.number : ""}
             </span>
           ))
-        : seconds.map((s) => <span key={s} class="tick" style={{ left: `${s * pxPerS.value}px` }}>{s % Math.ceil(40 / pxPerS.value) === 0 ? `${s} s` : ""}</span>)}
+        : seconds.map((s) => (
+            <span key={s} class="tick" style={{ left: `${s * pxPerS.value}px` }}>
+              {s % Math.ceil(40 / pxPerS.value) === 0 ? `${s} s` : ""}
+            </span>
+          ))}
     </div>
   );
 }

@@ -7,14 +7,15 @@ import { isActive } from "../../api/types";
 import { chordHue, parseChord } from "../../music/chord";
 import { type Plan, chordAt } from "../../music/plan";
 import { snap } from "../../music/time";
-import { planOf } from "../../state/actions";
 import { announce } from "../../state/announce";
-import { openJob, previews } from "../../state/jobs";
+import { openJob, planOf, previews } from "../../state/jobs";
 import { loadingTake, openOutput, takeBuffer } from "../../state/listening";
-import { plan } from "../../state/plan";
+import { plan, selectedChord } from "../../state/plan";
 import { lengthS, pxPerS, selection } from "../../state/view";
 import { dark } from "../theme";
+import { selectedBar } from "./bar-focus";
 import { startDrag } from "./drag";
+import { Ghost } from "./ghost";
 import { RAMPS, loadPicture, paint } from "./mel";
 
 /** Widest canvas that browsers draw reliably. */
@@ -98,7 +99,14 @@ function Mel() {
   }, [picture, theme]);
   if (!picture) return null;
   const unfinished = openOutput.value === null;
-  return <canvas ref={canvas} class={unfinished ? "mel unfinished" : "mel"} style={{ width: `${length * pxPerS.value}px` }} aria-hidden="true" />;
+  return (
+    <canvas
+      ref={canvas}
+      class={unfinished ? "mel unfinished" : "mel"}
+      style={{ width: `${length * pxPerS.value}px` }}
+      aria-hidden="true"
+    />
+  );
 }
 
 /** Selects by dragging, on the beats unless Alt is held; a click sets the playhead. */
@@ -112,13 +120,16 @@ function pressSound(event: PointerEvent): void {
       const place = (t: number) => Math.min(Math.max(now.altKey ? t : snap(beats, t), 0), end);
       const [a, b] = [place(start), place(start + byS)];
       selection.value = a === b ? null : { startS: Math.min(a, b), endS: Math.max(a, b) };
+      selectedChord.value = selectedBar.value = -1;
     },
     end: (moved) => {
       if (!moved) {
         seek(Math.min(start, end));
         selection.value = null;
       } else if (selection.value) {
-        announce(`Selected ${selection.value.startS.toFixed(1)} to ${selection.value.endS.toFixed(1)} seconds`);
+        announce(
+          `Selected ${selection.value.startS.toFixed(1)} to ${selection.value.endS.toFixed(1)} seconds`,
+        );
       }
     },
   });
@@ -130,9 +141,22 @@ export function SoundLanes() {
   const silent = !busy && !takeBuffer.value && !loadingTake.value;
   return (
     <div class="sound" onPointerDown={pressSound}>
-      <div class="wave-lane"><Wave /></div>
-      <div class="mel-lane"><Mel /></div>
-      {silent && <p class="lane-note">{plan.value ? "No sound yet. Play the sketch, or render." : "Sound and picture of the piece appear here."}</p>}
+      <div class="wave-lane">
+        <Wave />
+      </div>
+      <div class="mel-lane">
+        <Mel />
+      </div>
+      {plan.value && (
+        <Ghost pictured={openOutput.value !== null || (job !== null && job.id in previews.value)} />
+      )}
+      {silent && (
+        <p class="lane-note">
+          {plan.value
+            ? "No sound yet. Play the sketch, or render."
+            : "Sound and picture of the piece appear here."}
+        </p>
+      )}
       {loadingTake.value && <p class="lane-note">Loading…</p>}
     </div>
   );
@@ -143,7 +167,13 @@ export function SelectionMark() {
   if (!chosen) return null;
   const scale = pxPerS.value;
   return (
-    <div class="selection" aria-hidden="true"
-      style={{ transform: `translateX(${chosen.startS * scale}px)`, width: `${(chosen.endS - chosen.startS) * scale}px` }} />
+    <div
+      class="selection"
+      aria-hidden="true"
+      style={{
+        transform: `translateX(${chosen.startS * scale}px)`,
+        width: `${(chosen.endS - chosen.startS) * scale}px`,
+      }}
+    />
   );
 }

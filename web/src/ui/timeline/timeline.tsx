@@ -17,7 +17,13 @@ import { SelectionMark, SoundLanes } from "./sound-lanes";
 function Making() {
   const job = openJob.value;
   if (!job || !isActive(job.status)) return null;
-  const { step, total, fraction, eta_s, stage } = job.progress ?? { step: 0, total: 0, fraction: 0, eta_s: null, stage: "" };
+  const { step, total, fraction, eta_s, stage } = job.progress ?? {
+    step: 0,
+    total: 0,
+    fraction: 0,
+    eta_s: null,
+    stage: "",
+  };
   const percent = Math.round(100 * fraction);
   const eta = job.status === "queued" ? job.queue?.eta_s : eta_s;
   return (
@@ -35,9 +41,15 @@ function Making() {
       </div>
       <p>
         <strong>{standing(job)}</strong>
-        {stage === "denoise" && job.status === "running" && <span class="numbers">{step}/{total}</span>}
+        {stage === "denoise" && job.status === "running" && (
+          <span class="numbers">
+            {step}/{total}
+          </span>
+        )}
         {eta != null && eta > 0.5 && <span class="numbers">about {Math.ceil(eta)} s</span>}
-        <button type="button" class="button small" onClick={() => void cancel(job.id)}>Cancel</button>
+        <button type="button" class="button small" onClick={() => void cancel(job.id)}>
+          Cancel
+        </button>
       </p>
     </div>
   );
@@ -54,7 +66,12 @@ const STEPS = [
 function Steps() {
   return (
     <ol class="steps">
-      {STEPS.map(([name, what]) => <li key={name}><strong>{name}</strong>{what}</li>)}
+      {STEPS.map(([name, what]) => (
+        <li key={name}>
+          <strong>{name}</strong>
+          {what}
+        </li>
+      ))}
     </ol>
   );
 }
@@ -63,7 +80,9 @@ export function Timeline() {
   const box = useRef<HTMLDivElement>(null);
   const current = plan.value;
   useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => (viewportPx.value = Math.max(240, entry!.contentRect.width)));
+    const observer = new ResizeObserver(
+      ([entry]) => (viewportPx.value = Math.max(240, entry!.contentRect.width)),
+    );
     observer.observe(box.current!);
     return () => observer.disconnect();
   }, []);
@@ -74,7 +93,8 @@ export function Timeline() {
     return position.subscribe((at) => {
       const node = box.current!;
       const x = at * pxPerS.peek();
-      if (x < node.scrollLeft || x > node.scrollLeft + node.clientWidth) node.scrollLeft = Math.max(0, x - 24);
+      if (x < node.scrollLeft || x > node.scrollLeft + node.clientWidth)
+        node.scrollLeft = Math.max(0, x - 24);
     });
   }, [isPlaying]);
   const onWheel = (event: WheelEvent) => {
@@ -104,7 +124,14 @@ export function Timeline() {
         <div class="scroller" ref={box} role="group" aria-label="Timeline">
           <div class="lanes" style={{ width: `${lengthS.value * pxPerS.value}px` }}>
             <Ruler />
-            {current ? <><BeatLane /><ChordLane /></> : <Steps />}
+            {current ? (
+              <>
+                <BeatLane />
+                <ChordLane />
+              </>
+            ) : (
+              <Steps />
+            )}
             <SoundLanes />
             <SelectionMark />
             <Playhead />

@@ -11,8 +11,9 @@ use crate::wire::job::Progress;
 use crate::wire::request::WebhookEvent;
 use crate::wire::{JobStatus, Timestamp};
 
-/// How many times a worker may begin a job.
-const MAX_ATTEMPTS: u32 = 3;
+/// How many times a worker may begin a job. Here it dies only with the whole server, which is seldom
+/// the job's fault, so it is granted more often than where workers are processes of their own.
+pub(in crate::store) const MAX_ATTEMPTS: u32 = 25;
 /// Idempotency keys are kept for a day.
 const KEY_LIFE_MS: i64 = 24 * 3_600_000;
 
@@ -332,14 +333,17 @@ pub(super) fn cancel(db: &Connection, id: &str, at: &i64) -> Result<Option<JobRo
     jobs::job(db, id, &None)
 }
 
-pub(super) fn recover(db: &Connection, now: &i64) -> Result<Vec<JobRow>> {
-    let ids = |sql: &str| -> Result<Vec<String>> {
+pub(super) fn recover(db: &Connection, lease_before: &i64, now: &i64) -> Result<Vec<JobRow>> {
+    let ids = |sql: &str, time: &i64| -> Result<Vec<String>> {
         let mut statement = db.prepare_cached(sql)?;
-        let ids = statement.query_map([now], |row| row.get(0))?;
+        let ids = statement.query_map([time], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     };
     let mut changed = Vec::new();
-    for id in ids("SELECT id FROM jobs WHERE status = 'running' AND lease_until <= ?1")? {
+    for id in ids(
+        "SELECT id FROM jobs WHERE status = 'running' AND lease_until <= ?1",
+        lease_before,
+    )? {
         let Some(row) = jobs::job(db, &id, &None)? else {
             continue;
         };
@@ -364,7 +368,10 @@ pub(super) fn recover(db: &Connection, now: &i64) -> Result<Vec<JobRow>> {
         }
         changed.extend(jobs::job(db, &id, &None)?);
     }
-    for id in ids("SELECT id FROM jobs WHERE status = 'queued' AND deadline_at <= ?1")? {
+    for id in ids(
+        "SELECT id FROM jobs WHERE status = 'queued' AND deadline_at <= ?1",
+        now,
+    )? {
         let error = error_of("expired", "its Cancel-After was over before it began");
         end_idle(db, &id, JobStatus::Expired, &error, *now)?;
         changed.extend(jobs::job(db, &id, &None)?);
