@@ -1,7 +1,7 @@
 //! Beats, downbeats, metre and tempo: a network hears where beats may be, a tracker decides.
 //!
 //! The network is a temporal convolutional one (Davies & Böck, EUSIPCO 2019), the decision a bar
-//! pointer model (Krebs, Böck & Widmer, ISMIR 2015). Onsets of single notes are in [`onsets`].
+//! pointer model (Krebs, Böck & Widmer, ISMIR 2015). [`onsets()`] finds the beginnings of notes.
 
 mod onsets;
 mod tracker;
