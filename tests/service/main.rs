@@ -34,6 +34,8 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mustool"))
             .args(["serve", "--listen", "127.0.0.1:0", "--store"])
             .arg(store)
+            // Tests ask again and again.
+            .args(["--requests-per-minute", "1000000000"])
             .args(more)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

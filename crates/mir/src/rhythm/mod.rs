@@ -89,7 +89,7 @@ impl BeatNetwork {
 /// Rhythm of a piece.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rhythm {
-    /// Beats with their numbers in the bar; empty where none are heard.
+    /// Beats with their numbers in the bar; none or at least two.
     pub beats: Vec<Beat>,
     /// Beats per minute, the mean over the piece; none for fewer than two beats.
     pub tempo_bpm: Option<f64>,
@@ -101,10 +101,11 @@ pub struct Rhythm {
 impl Rhythm {
     /// Tracks the beats of an activation; `bands` tell how beats are divided.
     pub fn new(activation: &Activation, bands: &RhythmBands) -> Self {
+        // A single beat is no rhythm.
         let Some(Tracked {
             beats,
             beats_per_bar,
-        }) = track(activation)
+        }) = track(activation).filter(|found| found.beats.len() > 1)
         else {
             return Self::default();
         };
