@@ -38,7 +38,7 @@ impl Conversion {
     }
 }
 
-/// SHA-256 over the weights of a folder, as [`ModelInfo::weights_sha256`] has it.
+/// SHA-256 over the weights of a folder, as [`crate::ModelInfo::weights_sha256`] has it.
 pub fn weights_sha256(folder: &Path) -> Result<String> {
     ModelFiles::folder(folder)?.sha256()
 }
