@@ -1,6 +1,9 @@
 //! The plan predictor: from a prompt to a line that names all that the prompt leaves open.
 //!
 //! `bpm 96 | 4/4 | A minor | Am7 Dm7 G7 Cmaj7 | style bossa nova | nylon guitar, bass guitar, drums`
+//!
+//! The first form of the planner. The one that the pipeline reads, a decoder of plan tokens over the
+//! text encoder (`diffusion/src/planner`), is not trained here yet.
 
 use super::tokens::Tokens;
 use super::{Context, judged, rescale};
