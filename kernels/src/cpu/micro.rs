@@ -43,7 +43,7 @@ pub(crate) fn kernel() -> (Kernel, usize) {
         #[cfg(target_arch = "x86_64")]
         Level::Amx | Level::Avx512 => (super::micro_avx512::multiply, 14),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => (avx2, 3),
+        Level::Avx2 => (super::micro_avx2::multiply, 12),
         _ => (portable, 4),
     }
 }
@@ -73,70 +73,6 @@ unsafe fn portable(block: &Block) {
         }
         for (value, sum) in out.iter_mut().zip(sums) {
             *value = if block.add { *value + sum } else { sum };
-        }
-    }
-}
-
-/// Three rows by 32 columns in twelve registers.
-///
-/// # Safety
-/// See [`Kernel`]; needs AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(block: &Block) {
-    let mut first = 0;
-    while first < block.count {
-        // SAFETY: rows `first..first + ROWS` of the block, as promised.
-        unsafe {
-            let part = Block {
-                rows: block.rows.add(first * block.stride),
-                c: block.c.add(first * block.ldc),
-                ..*block
-            };
-            match block.count - first {
-                1 => avx2_rows::<1>(&part),
-                2 => avx2_rows::<2>(&part),
-                _ => avx2_rows::<3>(&part),
-            }
-        }
-        first += 3;
-    }
-}
-
-/// # Safety
-/// See [`Kernel`], for the first `ROWS` rows.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-#[inline]
-unsafe fn avx2_rows<const ROWS: usize>(block: &Block) {
-    use std::arch::x86_64::*;
-    const VECTORS: usize = PANEL / 8;
-    // SAFETY: pointers and lengths as promised by the caller.
-    unsafe {
-        let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
-        let mut panel = block.panel;
-        for &tap in block.taps {
-            let row: [*const f32; ROWS] =
-                std::array::from_fn(|i| block.rows.add(i * block.stride + tap as usize));
-            for k in 0..block.depth {
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let value = _mm256_broadcast_ss(&*row[i].add(k));
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = _mm256_fmadd_ps(value, _mm256_loadu_ps(panel.add(v * 8)), *sum);
-                    }
-                }
-                panel = panel.add(PANEL);
-            }
-        }
-        for (i, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let out = block.c.add(i * block.ldc + v * 8);
-                let sum = match block.add {
-                    true => _mm256_add_ps(_mm256_loadu_ps(out), sum),
-                    false => sum,
-                };
-                _mm256_storeu_ps(out, sum);
-            }
         }
     }
 }

@@ -16,6 +16,8 @@ mod math;
 mod matmul;
 mod micro;
 #[cfg(target_arch = "x86_64")]
+mod micro_avx2;
+#[cfg(target_arch = "x86_64")]
 mod micro_avx512;
 mod norm;
 mod pack;
