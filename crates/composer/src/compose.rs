@@ -73,7 +73,7 @@ impl Composer {
     }
 
     fn sketch(&self, style: &'static Style, rng: &mut Rng) -> Sketch {
-        let ensemble = match rng.weighted(&[0.13, 0.2, 0.65, 0.02 * style.drums]) {
+        let ensemble = match rng.weighted(&[0.2, 0.28, 0.5, 0.02 * style.drums]) {
             0 => Ensemble::Solo,
             1 => Ensemble::Small,
             2 => Ensemble::Full,

@@ -39,7 +39,18 @@ pub(crate) fn choose(style: &Style, ensemble: Ensemble, rng: &mut Rng) -> Vec<&'
     };
     match ensemble {
         Ensemble::DrumsOnly => names.push(rng.pick(style.kits)),
-        Ensemble::Solo => names.push(rng.pick(style.solos)),
+        Ensemble::Solo => {
+            let tunes: Vec<&Seat> = style
+                .seats
+                .iter()
+                .filter(|seat| seat.role == Role::Melody)
+                .collect();
+            if !tunes.is_empty() && rng.chance(0.3) {
+                add(&mut names, weighted_seat(&tunes, rng), rng);
+            } else {
+                names.push(rng.pick(style.solos));
+            }
+        }
         Ensemble::Small => {
             let chordal: Vec<&Seat> = style
                 .seats

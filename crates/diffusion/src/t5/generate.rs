@@ -6,7 +6,7 @@
 use super::config::T5Config;
 use super::decoder::{DecoderState, T5Decoder};
 use super::encoder::{T5Encoder, shared_embedding};
-use super::sample::{Sampling, sample_token};
+use super::sample::sample_token;
 use crate::error::{Error, Result};
 use crate::tokens::{MAX_TOKENS, TokenBatch};
 use mustool_nn::{Tensor, Weights};
@@ -114,43 +114,13 @@ impl T5ForConditionalGeneration {
 
     /// Always the likeliest token: the ids from the start token on, `max_length` at most.
     pub fn greedy(&self, input: &TokenBatch, max_length: usize) -> Result<Vec<u32>> {
-        self.write(input, max_length, |logits| {
-            sample_token(logits, 0.0, 1.0, 0.0)
-        })
-    }
-
-    /// Tokens drawn at random: the ids from the start token on.
-    ///
-    /// `uniform` gives numbers from 0 up to, but not at, 1: one for each token, in order.
-    pub fn sample(
-        &self,
-        input: &TokenBatch,
-        sampling: &Sampling,
-        uniform: &mut dyn FnMut() -> f64,
-    ) -> Result<Vec<u32>> {
-        let Sampling {
-            temperature,
-            top_p,
-            max_length,
-        } = *sampling;
-        self.write(input, max_length, |logits| {
-            sample_token(logits, temperature, top_p, uniform())
-        })
-    }
-
-    fn write(
-        &self,
-        input: &TokenBatch,
-        max_length: usize,
-        mut choose: impl FnMut(&[f32]) -> Result<u32>,
-    ) -> Result<Vec<u32>> {
         check_length(max_length)?;
         let mut state = self.start(input)?;
         let mut ids = vec![self.config.decoder_start_token_id];
         let mut last = self.config.decoder_start_token_id;
         while ids.len() < max_length {
             let logits = self.step(&mut state, &[last])?;
-            last = choose(&logits[0])?;
+            last = sample_token(&logits[0], 0.0, 1.0, 0.0)?;
             ids.push(last);
             if last == self.config.eos_token_id {
                 break;
@@ -352,27 +322,6 @@ mod tests {
             let found = model(tied).beam_search(&prompt(), &search).unwrap();
             assert_eq!(found.ids, model(tied).greedy(&prompt(), 20).unwrap());
         }
-    }
-
-    #[test]
-    fn sampling_repeats_with_its_numbers_and_is_greedy_when_cold() {
-        let model = model(false);
-        let draw = |temperature: f64, seed: u64| {
-            let mut n = seed;
-            let mut uniform = || {
-                n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (n >> 11) as f64 / (1u64 << 53) as f64
-            };
-            let sampling = Sampling {
-                temperature,
-                top_p: 0.95,
-                max_length: 24,
-            };
-            model.sample(&prompt(), &sampling, &mut uniform).unwrap()
-        };
-        assert_eq!(draw(1.5, 3), draw(1.5, 3));
-        assert_ne!(draw(1.5, 3), draw(1.5, 4));
-        assert_eq!(draw(0.0, 3), model.greedy(&prompt(), 24).unwrap());
     }
 
     #[test]

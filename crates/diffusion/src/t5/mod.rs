@@ -15,4 +15,4 @@ pub use config::{FeedForwardKind, T5Config};
 pub use decoder::{DecoderState, T5Decoder};
 pub use encoder::T5Encoder;
 pub use generate::{BeamSearch, Hypothesis, T5ForConditionalGeneration};
-pub use sample::{Sampling, sample_token};
+pub use sample::sample_token;

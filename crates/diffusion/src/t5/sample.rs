@@ -4,17 +4,6 @@
 
 use crate::error::{Error, Result};
 
-/// How tokens are drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampling {
-    /// Divides the scores: above 1 bolder, below 1 safer, 0 always takes the likeliest.
-    pub temperature: f64,
-    /// Only the likeliest tokens that together have this probability are drawn; 1 is all.
-    pub top_p: f64,
-    /// Most tokens, the start token included.
-    pub max_length: usize,
-}
-
 /// One token from `logits`; `uniform` is a random number from 0 up to, but not at, 1.
 ///
 /// Equal scores count in the order of their ids. Minus infinity excludes a token. An error for
