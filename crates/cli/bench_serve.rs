@@ -44,12 +44,16 @@ struct Server {
 
 impl Server {
     fn start(more: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(STEP_MS, more)
+    }
+
+    fn start_with(step_ms: u64, more: &[&str]) -> anyhow::Result<Self> {
         let begun = Instant::now();
         let folder = tempfile::tempdir().context("no folder for a server")?;
         let program = std::env::current_exe().context("this program has no path")?;
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--fake-engine"])
-            .arg(STEP_MS.to_string())
+            .arg(step_ms.to_string())
             .arg("--store")
             .arg(folder.path())
             .args(more)
@@ -126,13 +130,16 @@ fn job(steps: u32, seed: u32) -> String {
 pub(crate) fn run(args: &BenchServe) -> anyhow::Result<()> {
     let mut figures = serde_json::Map::new();
     figures.insert("step_ms".to_owned(), json!(STEP_MS));
-    for (name, figure) in [
-        ("idle", idle()?),
-        ("accept", accept(args)?),
-        ("full", full()?),
-        ("cancel", cancel()?),
-        ("streams", streams(args.streams)?),
-    ] {
+    type Measure<'a> = &'a dyn Fn() -> anyhow::Result<Value>;
+    let measures: [(&str, Measure<'_>); 5] = [
+        ("idle", &idle),
+        ("accept", &|| accept(args)),
+        ("full", &full),
+        ("cancel", &cancel),
+        ("streams", &|| streams(args.streams)),
+    ];
+    for (name, measure) in measures {
+        let figure = measure().with_context(|| format!("no figure for {name}"))?;
         if !args.json {
             terminal::print(&format!("{name:8} {figure}"))?;
         }
@@ -250,11 +257,12 @@ fn cancel() -> anyhow::Result<Value> {
     Ok(json!({ "running": running.report(), "queued": queued.report() }))
 }
 
-/// Many who follow one job.
+/// Many who follow one job that waits behind another, until it is canceled.
 fn streams(count: u32) -> anyhow::Result<Value> {
-    let server = Server::start(&[])?;
+    let server = Server::start_with(1_000, &[])?; // so that the other ends after all of this
     let mut connection = server.connect()?;
-    let (_, body) = connection.ask("POST", "/v1/generations", &job(200, 0))?;
+    connection.ask("POST", "/v1/generations", &job(200, 0))?;
+    let (_, body) = connection.ask("POST", "/v1/generations", &job(100, 0))?;
     let id = id_of(&body)?;
     let before = server.rss_mib();
     let mut first = Latencies::default();
@@ -268,7 +276,8 @@ fn streams(count: u32) -> anyhow::Result<Value> {
     }
     let after = server.rss_mib();
     let start = Instant::now();
-    connection.ask("POST", &format!("/v1/generations/{id}/cancel"), "")?;
+    let mut other = server.connect()?; // the first has been silent for too long by now
+    other.ask("POST", &format!("/v1/generations/{id}/cancel"), "")?;
     let mut last = Latencies::default();
     for stream in &mut open {
         stream.read_until("event: canceled")?;

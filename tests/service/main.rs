@@ -4,9 +4,14 @@
 //! little time; one runs the networks.
 
 mod client;
+#[cfg(unix)]
+mod cluster;
 mod crash;
 mod jobs;
 mod music;
+#[cfg(unix)]
+#[path = "../../crates/server/src/store/postgres/tests/server.rs"]
+mod postgres;
 mod refusals;
 mod streams;
 
@@ -29,11 +34,16 @@ struct Server {
 
 impl Server {
     /// Starts a server over the folder `store` and waits until it is ready.
-    #[expect(clippy::zombie_processes, reason = "dropping the server waits for it")]
     fn start(store: &Path, more: &[&str]) -> Self {
+        let store = store.to_str().expect("folders of tests have plain names");
+        Self::start_over(store, more)
+    }
+
+    /// Starts a server over a folder or a database.
+    #[expect(clippy::zombie_processes, reason = "dropping the server waits for it")]
+    fn start_over(store: &str, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mustool"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
-            .arg(store)
+            .args(["serve", "--listen", "127.0.0.1:0", "--store", store])
             // Tests ask again and again.
             .args(["--requests-per-minute", "10000000"])
             .args(more)
@@ -119,10 +129,15 @@ impl Server {
     }
 
     #[cfg(unix)]
-    fn terminate(&mut self) -> std::process::ExitStatus {
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status();
+        let told = Command::new("kill").args([name, &id]).status();
         assert!(told.expect("there is a kill command").success());
+    }
+
+    #[cfg(unix)]
+    fn terminate(&mut self) -> std::process::ExitStatus {
+        self.signal("-TERM");
         self.child.wait().expect("it ends")
     }
 }

@@ -89,6 +89,36 @@ fn cancel_acts_within_a_step() {
 }
 
 #[test]
+fn a_canceled_job_does_not_wait_for_those_it_runs_with() {
+    let (server, _folder) = Server::fake(100, &[]);
+    let first = server.submit(&short(1));
+    server.end_of(&first); // now the model is loaded, and jobs run together
+    let mut long = short(2);
+    long["steps"] = json!(200);
+    let mut hold = short(3);
+    hold["steps"] = json!(10);
+    let hold = server.submit(&hold); // the next two wait for it, and then begin as one
+    let (stopped, neighbour) = (server.submit(&long), server.submit(&long));
+    server.end_of(&hold);
+    let begun = |job: &Value| job["progress"]["step"].as_u64() > Some(0);
+    server.wait_for(&stopped, begun);
+    server.wait_for(&neighbour, begun);
+    let cancel = format!("/v1/generations/{stopped}/cancel");
+    assert_eq!(server.post(&cancel, &Value::Null).status, 202);
+    let job = server.end_of(&stopped);
+    assert_eq!(job["status"], "canceled");
+    let job = server.get(&format!("/v1/generations/{neighbour}")).json();
+    let step = job["progress"]["step"].as_u64();
+    assert!(
+        step.is_some_and(|step| step < 100),
+        "the other goes on: {job}"
+    );
+    let events = format!("/v1/generations/{stopped}/events");
+    let stream = client::open(server.port, "GET", &events, &[], b"").unwrap();
+    assert_eq!(stream.events(ended).last().unwrap().kind, "canceled");
+}
+
+#[test]
 fn who_leaves_before_the_sound_comes_cancels() {
     let (server, _folder) = Server::fake(50, &[]);
     let mut long = short(1);

@@ -288,7 +288,9 @@ async fn sweep_once(app: &Arc<App>) -> Result<()> {
         .store
         .sweep(audio_before, jobs_before, limits.max_audio_bytes)
         .await?;
-    gone.iter().try_for_each(|name| app.objects.delete(name))
+    let app = Arc::clone(app);
+    let delete = move || gone.iter().try_for_each(|name| app.objects.delete(name));
+    routes::blocking(delete).await
 }
 
 /// Answers connections until told to close, then lets open requests end.

@@ -17,10 +17,13 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::Value;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use crate::problem::{Code, Problem};
 use crate::wire::{Event, EventKind};
 
+/// Largest id: the store counts in 64 bits with a sign.
+const MAX_ID: u64 = i64::MAX as u64;
 /// Events that are kept of a job.
 pub const KEPT: usize = 1_024;
 /// Jobs whose rings are kept in memory after they ended.
@@ -32,7 +35,19 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The header of a client that comes back.
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The last event that a client has seen; 0 for none. 400 if it is no number.
+/// An event as it is sent.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the stream for the document")]
+pub(crate) struct SentEvent {
+    /// Number of the event within its job; speech has none.
+    id: Option<String>,
+    /// What happened.
+    event: Option<String>,
+    /// JSON.
+    data: String,
+}
+
+/// The last event that a client has seen; 0 for none. 400 if it is no id that an event can have.
 pub fn last_event_id(headers: &HeaderMap) -> Result<u64, Problem> {
     let Some(value) = headers.get(LAST_EVENT_ID) else {
         return Ok(0);
@@ -40,8 +55,7 @@ pub fn last_event_id(headers: &HeaderMap) -> Result<u64, Problem> {
     let text = value.to_str().unwrap_or("?").trim();
     let digits = text.bytes().all(|c| c.is_ascii_digit());
     match text.parse() {
-        _ if text.is_empty() => Ok(0),
-        Ok(id) if digits => Ok(id),
+        Ok(id) if digits && id <= MAX_ID => Ok(id),
         _ => Err(Problem::new(
             Code::BadRequest,
             "Last-Event-ID must be an id of this stream",

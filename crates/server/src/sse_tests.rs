@@ -27,10 +27,14 @@ fn with_header(value: &str) -> HeaderMap {
 #[test]
 fn ids_of_clients_are_numbers() {
     assert_eq!(last_event_id(&HeaderMap::new()), Ok(0));
-    for (text, id) in [("", 0), (" 17 ", 17), ("18446744073709551615", u64::MAX)] {
+    for (text, id) in [
+        ("0", 0),
+        (" 17 ", 17),
+        ("9223372036854775807", i64::MAX as u64),
+    ] {
         assert_eq!(last_event_id(&with_header(text)), Ok(id));
     }
-    for text in ["-1", "+1", "1.0", "x", "18446744073709551616", "1 2"] {
+    for text in ["", "-1", "+1", "1.0", "x", "9223372036854775808", "1 2"] {
         assert_eq!(
             last_event_id(&with_header(text)).unwrap_err().status,
             400,

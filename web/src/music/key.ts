@@ -67,20 +67,26 @@ export function chordsInKey(key: Key): string[] {
 
 const NUMERALS = ["I", "II", "III", "IV", "V", "VI", "VII"];
 
-/** Roman numeral of a chord in a key: `ii7`, `♭VII`, `V`; empty where it cannot be said. */
+/** Roman numeral of a chord in a key: `ii7`, `iiø7`, `I△7`, `♭VII`; empty where it cannot be said. */
 export function numeral(symbol: string, key: Key | null): string {
   const chord = parseChord(symbol);
   if (!key || !chord || chord.root === null) return "";
   const scale: readonly number[] = SCALES[key.mode];
   const step = (chord.root - key.tonic + 12) % 12;
   const exact = scale.indexOf(step);
-  const degree = exact >= 0 ? exact : scale.indexOf((step + 1) % 12);
+  // Between two degrees it is the upper one lowered, but the leading note of minor is its seventh raised.
+  const raised = step === 11 && exact < 0;
+  const degree = exact >= 0 ? exact : raised ? 6 : scale.indexOf((step + 1) % 12);
   if (degree < 0) return "";
   const minor = chord.intervals.includes(3) && !chord.intervals.includes(4);
   const name = NUMERALS[degree]!;
   const suffix = /(?:maj|m)?(13|11|9|7)/.exec(symbol.replace(/^[A-G][#b]*/, ""))?.[1] ?? "";
-  const fallen = chord.intervals.includes(6) && !chord.intervals.includes(7) ? "°" : "";
-  return (exact >= 0 ? "" : "♭") + (minor ? name.toLowerCase() : name) + fallen + suffix;
+  const has = (interval: number) => chord.intervals.includes(interval);
+  const fallen = has(6) && !has(7) && minor ? (has(10) ? "ø" : "°") : "";
+  const leading = suffix && has(11) ? "△" : "";
+  return (
+    (exact >= 0 ? "" : raised ? "♯" : "♭") + (minor ? name.toLowerCase() : name) + fallen + leading + suffix
+  );
 }
 
 /** A symbol `semitones` higher, spelled with flats or sharps as the new key asks. */

@@ -21,9 +21,8 @@ for (const scheme of ["light", "dark"] as const) {
     await desk.keyboard.press("Escape");
     mock.manual = true;
     await renderButton(desk).click();
-    const id =
-      mock.jobs.at(-1)?.id ??
-      (await expect.poll(() => mock.jobs.at(-1)?.status).toBe("queued"), mock.jobs.at(-1)!.id);
+    await expect.poll(() => mock.jobs.at(-1)?.status).toBe("queued");
+    const { id } = mock.jobs.at(-1)!;
     await expect(desk.getByRole("progressbar")).toBeVisible();
     await expectAccessible(desk);
     mock.advance(id, 0.5);

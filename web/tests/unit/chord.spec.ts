@@ -124,6 +124,19 @@ test("the chords of a key are spelled with each letter once", () => {
   }
 });
 
+test("numerals tell sevenths apart", () => {
+  const key = parseKey("A minor")!;
+  const said = ["Am7", "AmM7", "Fmaj7", "Bm7b5", "G#dim7", "E7", "Bb"].map((symbol) => numeral(symbol, key));
+  expect(said).toEqual(["i7", "i△7", "VI△7", "iiø7", "♯vii°7", "V7", "♭II"]);
+  const major = parseKey("C major")!;
+  expect(["Cmaj7", "Bdim7", "Bm7b5", "G7b5"].map((symbol) => numeral(symbol, major))).toEqual([
+    "I△7",
+    "vii°7",
+    "viiø7",
+    "V7",
+  ]);
+});
+
 test("transposing by twelve semitones changes nothing that sounds", () => {
   for (const symbol of ["Am7", "F#m7b5/E", "Bb13", "C6/9"]) {
     let moved = symbol;

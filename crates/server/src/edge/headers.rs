@@ -4,7 +4,7 @@
 //! The policy of the page is that of a page without foreign scripts, styles or requests. Values
 //! that a handler has set itself are left alone.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// What the page may do: everything from this server, nothing from elsewhere, no inline scripts,
 /// and no text that becomes markup.
@@ -34,7 +34,10 @@ const ALWAYS: [(HeaderName, &str); 6] = [
 ];
 
 /// Adds the headers that are missing. Private JSON is not to be stored by caches.
-pub fn harden(headers: &mut HeaderMap) {
+///
+/// 304 gets no policy: a browser would put it in the place of the one that it keeps with the
+/// content, and a page that was loaded again could do nothing.
+pub fn harden(status: StatusCode, headers: &mut HeaderMap) {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
     let policy = match kind.starts_with("text/html") {
@@ -50,7 +53,9 @@ pub fn harden(headers: &mut HeaderMap) {
     ALWAYS
         .into_iter()
         .for_each(|(name, value)| fill(name, value));
-    fill(header::CONTENT_SECURITY_POLICY, policy);
+    if status != StatusCode::NOT_MODIFIED {
+        fill(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if private {
         fill(header::CACHE_CONTROL, "no-store");
     }
@@ -65,7 +70,7 @@ mod tests {
         let mut headers = HeaderMap::from_iter(
             pairs.map(|(name, value)| (name, HeaderValue::from_static(value))),
         );
-        harden(&mut headers);
+        harden(StatusCode::OK, &mut headers);
         headers
     }
 
@@ -92,6 +97,14 @@ mod tests {
             assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
             assert_eq!(headers["referrer-policy"], "no-referrer");
         }
+    }
+
+    #[test]
+    fn a_page_that_has_not_changed_keeps_its_policy() {
+        let mut headers = HeaderMap::new();
+        harden(StatusCode::NOT_MODIFIED, &mut headers);
+        assert!(!headers.contains_key("content-security-policy"));
+        assert_eq!(headers["x-content-type-options"], "nosniff");
     }
 
     #[test]

@@ -83,14 +83,15 @@ pub async fn guard(State(edge): State<Arc<Edge>>, mut request: Request, next: Ne
         }
     };
     response = complete_problem(response, &trace, &path);
+    let status = response.status();
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, trace.header());
-    headers::harden(headers);
+    headers::harden(status, headers);
     edge.origins.allow(&asked, headers);
     let elapsed = start.elapsed();
     add_server_timing(headers, elapsed.as_secs_f64());
     edge.metrics
-        .observe_request(&route, response.status().as_u16(), elapsed);
+        .observe_request(&route, status.as_u16(), elapsed);
     response
 }
 

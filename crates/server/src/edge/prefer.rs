@@ -49,17 +49,20 @@ pub fn applied(wait: Duration) -> HeaderValue {
 
 /// After which time a job is to be given up: `90`, `90s`, `5m` or `1h30m`.
 ///
-/// 400 if it is malformed, shorter than 5 s or longer than a day.
+/// 400 if it is malformed, 422 if it is shorter than 5 s or longer than a day.
 pub fn cancel_after(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = headers.get(CANCEL_AFTER) else {
         return Ok(None);
     };
-    let refuse = |detail| Err(Problem::new(Code::BadRequest, detail));
+    let refuse = |code, detail| Err(Problem::new(code, detail));
     let (shortest, longest) = CANCEL_RANGE;
     match value.to_str().ok().and_then(duration) {
-        None => refuse("Cancel-After must be a time such as 90, 90s, 5m or 1h30m"),
-        Some(time) if time < shortest => refuse("Cancel-After must be at least 5 s"),
-        Some(time) if time > longest => refuse("Cancel-After must be at most 24h"),
+        None => refuse(
+            Code::BadRequest,
+            "Cancel-After must be a time such as 90, 90s, 5m or 1h30m",
+        ),
+        Some(time) if time < shortest => refuse(Code::Invalid, "Cancel-After must be at least 5 s"),
+        Some(time) if time > longest => refuse(Code::Invalid, "Cancel-After must be at most 24h"),
         Some(time) => Ok(Some(time)),
     }
 }
@@ -136,8 +139,8 @@ mod tests {
             ("1h30m", Ok(Some(5400))),
             ("1h0m1s", Ok(Some(3601))),
             ("24h", Ok(Some(86_400))),
-            ("4s", Err(400)),
-            ("25h", Err(400)),
+            ("4s", Err(422)),
+            ("25h", Err(422)),
             ("", Err(400)),
             ("m", Err(400)),
             ("5m1h", Err(400)),

@@ -104,7 +104,8 @@ pub(super) async fn create(
     let mut jobs = Vec::with_capacity(lines.len());
     for (number, line) in (0_u32..).zip(&lines) {
         let at_line = |problem: Problem| at_line(problem, number);
-        let request: GenerationRequest = parse(line).map_err(|error| at_line(error.into()))?;
+        let request: GenerationRequest =
+            parse(line).map_err(|error| at_line(not_json(error).into()))?;
         let arrival = Arrival {
             fingerprint: fingerprint("BATCH", &id, line),
             ..Arrival::default()
@@ -137,6 +138,16 @@ pub(super) async fn create(
     service.app.wake.notify_one();
     let location = [(header::LOCATION, format!("/v1/batches/{}", row.id))];
     Ok((StatusCode::ACCEPTED, location, Json(Batch::from(row))).into_response())
+}
+
+/// Broken JSON as a fault of its line: the request itself was whole.
+fn not_json(error: Error) -> Error {
+    match error {
+        Error::Json { detail } => Error::Invalid {
+            faults: vec![Fault::new("", detail)],
+        },
+        error => error,
+    }
 }
 
 /// The problem, with the line it is in.

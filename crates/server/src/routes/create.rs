@@ -15,6 +15,7 @@ use super::{Body, Service, events, outputs};
 use crate::edge::auth::Caller;
 use crate::edge::{accept, idempotency, prefer};
 use crate::problem::{Code, Problem};
+use crate::sse::SentEvent;
 use crate::store::JobRow;
 use crate::wire::{AudioFormat, Fault, GenerationRequest, Job, JobStatus};
 use crate::{Error, Result};
@@ -58,12 +59,12 @@ fn wanted(headers: &HeaderMap) -> Result<Wanted, Problem> {
     post, path = "/v1/generations", tag = "generations", request_body = GenerationRequest,
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=30`"),
-        ("Idempotency-Key" = Option<String>, Header, description = "the same key and body make one job"),
-        ("Cancel-After" = Option<String>, Header, description = "`90s`: then the job is given up"),
+        ("Idempotency-Key" = Option<String>, Header, description = "the same key and body make one job", min_length = 1, max_length = 255, pattern = "^[!#-~]+$"),
+        ("Cancel-After" = Option<String>, Header, description = "`90s`: then the job is given up", min_length = 1, pattern = "^([0-9]{1,5}|([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?)$"),
     ),
     responses(
         (status = 202, description = "accepted", body = Job),
-        (status = 200, description = "finished while waiting, or the sound, or the events", content((Job = "application/json"), (String = "text/event-stream"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/ogg"), (Vec<u8> = "audio/pcm"))),
+        (status = 200, description = "finished while waiting, or the sound, or the events", content((Job = "application/json"), (SentEvent = "text/event-stream"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/ogg"), (Vec<u8> = "audio/pcm"))),
     )
 )]
 pub(super) async fn create(
@@ -116,7 +117,7 @@ pub(super) async fn put(
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !(1..=64).contains(&id.len()) || id.starts_with("gen_") || !id.chars().all(is_name) {
         let detail = "a name has 1 to 64 letters, digits, - and _, and does not begin with gen_";
-        return Err(Problem::new(Code::BadRequest, detail).faults(vec![Fault::new("/id", detail)]));
+        return Err(Problem::new(Code::Invalid, detail).faults(vec![Fault::new("/id", detail)]));
     }
     let arrival = Arrival {
         fingerprint: idempotency::fingerprint("PUT", &id, &body.bytes),

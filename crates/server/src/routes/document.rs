@@ -45,6 +45,7 @@ pub(super) fn openapi(app: &App) -> Value {
     document["security"] = json!([{}, { "key": [] }]);
     document["components"]["securitySchemes"] =
         json!({ "key": { "type": "http", "scheme": "bearer" } });
+    tidy_operations(&mut document);
     add_problems(&mut document);
     let card = app.engines.card();
     let schemas = &mut document["components"]["schemas"];
@@ -66,7 +67,34 @@ pub(super) fn openapi(app: &App) -> Value {
     {
         fields.remove("webhook");
     }
+    schemas["Upload"]["additionalProperties"] = json!(false);
     document
+}
+
+/// Names every operation after its tag and its handler, because handlers of several tags have one
+/// name; and lets no parameter be null: one that is left out is not sent.
+fn tidy_operations(document: &mut Value) {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.filter_map(|(_, path)| path.as_object_mut()).flatten();
+    for (_, operation) in operations {
+        let name = format!(
+            "{}_{}",
+            operation["tags"][0].as_str().unwrap_or_default(),
+            operation["operationId"].as_str().unwrap_or_default()
+        );
+        operation["operationId"] = json!(name);
+        let parameters = operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            if let Some(kind) = parameter.pointer_mut("/schema/type")
+                && let Some([one, Value::String(null)]) = kind.as_array().map(Vec::as_slice)
+                && null == "null"
+            {
+                *kind = one.clone();
+            }
+        }
+    }
 }
 
 /// The kinds of problems that an address may answer with.

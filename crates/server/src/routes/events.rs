@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{OpenStream, Service, find};
 use crate::edge::auth::{Caller, Scope};
 use crate::problem::Problem;
+use crate::sse::SentEvent;
 use crate::store::JobRow;
 use crate::wire::Event;
 use crate::{Result, sse};
@@ -21,8 +22,8 @@ use crate::{Result, sse};
 /// The stream ends with `completed`, `failed`, `canceled`, or `server_draining`.
 #[utoipa::path(get, path = "/v1/generations/{id}/events", tag = "generations",
     params(("id" = String, Path, description = "id, or your name for it"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "last event that was seen")),
-    responses((status = 200, description = "events", body = String, content_type = "text/event-stream")))]
+        ("Last-Event-ID" = Option<i64>, Header, description = "last event that was seen", minimum = 0)),
+    responses((status = 200, description = "events", body = SentEvent, content_type = "text/event-stream")))]
 pub(super) async fn events(
     State(service): State<Arc<Service>>,
     caller: Caller,

@@ -259,6 +259,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<FileInfo>>, Problem> {
     caller.require(Scope::Read)?;
     let limit = super::page_limit(query.limit)?;
+    super::short("after", query.after.as_ref(), 64)?;
     let rows = service
         .app
         .store

@@ -44,6 +44,8 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Job>>, Problem> {
     caller.require(Scope::Read)?;
     let limit = super::page_limit(query.limit)?;
+    super::short("after", query.after.as_ref(), 64)?;
+    super::short("q", query.q.as_ref(), 200)?;
     let filter = Filter {
         owner: owner(&caller),
         status: query.status,

@@ -27,10 +27,11 @@ pub(super) struct KeyRequest {
     name: String,
     /// What it allows; `generate` and `read`, if left out.
     #[serde(default)]
-    scopes: BTreeSet<Scope>,
-    /// Seconds until it is refused; never, if left out.
+    #[schema(value_type = BTreeSet<Scope>)]
+    scopes: Vec<Scope>,
+    /// Seconds until it is refused, at most ten years; never, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 60)]
+    #[schema(minimum = 60, maximum = 315360000)]
     expires_after_s: Option<u32>,
 }
 
@@ -97,16 +98,23 @@ pub(super) async fn create(
     if !(1..=64).contains(&chars) {
         faults.push(Fault::new("/name", "must have 1 to 64 characters"));
     }
-    if asked.expires_after_s.is_some_and(|life_s| life_s < 60) {
-        faults.push(Fault::new("/expires_after_s", "must be at least 60"));
+    let lives = 60..=315_360_000;
+    if (asked.expires_after_s).is_some_and(|life_s| !lives.contains(&life_s)) {
+        faults.push(Fault::new(
+            "/expires_after_s",
+            "must be from 60 to 315360000",
+        ));
+    }
+    let mut scopes: BTreeSet<Scope> = asked.scopes.iter().copied().collect();
+    if scopes.len() < asked.scopes.len() {
+        faults.push(Fault::new("/scopes", "must have no scope twice"));
     }
     if !faults.is_empty() {
         return Err(Error::Invalid { faults }.into());
     }
-    let scopes = match asked.scopes.is_empty() {
-        true => BTreeSet::from([Scope::Generate, Scope::Read]),
-        false => asked.scopes,
-    };
+    if scopes.is_empty() {
+        scopes.extend([Scope::Generate, Scope::Read]);
+    }
     let secret = new_secret()?;
     let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
     let row = KeyRow {

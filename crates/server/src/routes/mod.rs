@@ -65,7 +65,7 @@ pub(crate) struct Body<T> {
     pub bytes: Bytes,
 }
 
-impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Body<T> {
+impl<T: DeserializeOwned + Serialize> FromRequest<Arc<Service>> for Body<T> {
     type Rejection = Problem;
 
     /// 413 for too many bytes, 415 for anything but plain JSON, 400 for broken JSON, 422 for wrong
@@ -153,7 +153,7 @@ async fn find(app: &App, caller: &Caller, id: &str) -> crate::Result<JobRow> {
 }
 
 /// Runs what reads files or computes for long away from the threads that answer.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> crate::Result<T> + Send + 'static,
 ) -> crate::Result<T> {
     match tokio::task::spawn_blocking(work).await {
@@ -226,6 +226,17 @@ impl Drop for OpenStream {
 
 /// `204 No Content`.
 const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
+
+/// 400 for a text of a query that is longer than the document says.
+fn short(name: &str, text: Option<&String>, max_chars: usize) -> Result<(), Problem> {
+    match text.is_none_or(|text| text.chars().count() <= max_chars) {
+        true => Ok(()),
+        false => {
+            let detail = format!("{name} must have at most {max_chars} characters");
+            Err(Problem::new(Code::BadRequest, detail))
+        }
+    }
+}
 
 /// Entries of a page: 1 to 100, 20 if not asked otherwise.
 fn page_limit(limit: Option<u32>) -> Result<u32, Problem> {

@@ -17,10 +17,12 @@ use utoipa::ToSchema;
 use super::create::sound;
 use super::submit::{Arrival, submit};
 use super::{Body, Service};
+use crate::Error;
 use crate::edge::auth::Caller;
 use crate::edge::{idempotency, prefer};
 use crate::problem::Problem;
-use crate::wire::{AudioFormat, GenerationRequest, OutputFormat};
+use crate::sse::SentEvent;
+use crate::wire::{AudioFormat, Fault, GenerationRequest, OutputFormat};
 
 /// Largest answer that is packed into one event, in bytes.
 const EVENT_BYTES: usize = 48 << 10;
@@ -60,6 +62,33 @@ pub(super) struct SpeechRequest {
     stream_format: StreamFormat,
 }
 
+impl SpeechRequest {
+    /// Checks what is not used; the rest is checked as that of a generation.
+    fn validate(&self) -> crate::Result<()> {
+        let texts = [
+            ("/model", &self.model, 64),
+            ("/voice", &self.voice, 64),
+            ("/instructions", &self.instructions, 4096),
+        ];
+        let long = |(_, text, max): &(_, &String, usize)| text.chars().count() > *max;
+        let mut faults: Vec<Fault> = (texts.into_iter().filter(long))
+            .map(|(pointer, _, max)| {
+                Fault::new(pointer, format!("must have at most {max} characters"))
+            })
+            .collect();
+        if self
+            .speed
+            .is_some_and(|speed| !(0.25..=4.0).contains(&speed))
+        {
+            faults.push(Fault::new("/speed", "must be from 0.25 to 4"));
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Invalid { faults }),
+        }
+    }
+}
+
 /// Kinds of files of OpenAI's interface.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -90,7 +119,7 @@ enum StreamFormat {
 
 /// Make music through a client for speech.
 #[utoipa::path(post, path = "/v1/audio/speech", tag = "openai", request_body = SpeechRequest,
-    responses((status = 200, description = "the sound", content((Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/ogg"), (Vec<u8> = "audio/pcm"), (String = "text/event-stream")))))]
+    responses((status = 200, description = "the sound", content((Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/ogg"), (Vec<u8> = "audio/pcm"), (SentEvent = "text/event-stream")))))]
 pub(super) async fn speech(
     State(service): State<Arc<Service>>,
     caller: Caller,
@@ -98,6 +127,7 @@ pub(super) async fn speech(
     body: Body<SpeechRequest>,
 ) -> Result<Response, Problem> {
     let asked = body.value;
+    asked.validate()?;
     let format = match asked.response_format {
         SpeechFormat::Mp3 => AudioFormat::Mp3,
         SpeechFormat::Opus => AudioFormat::Ogg,

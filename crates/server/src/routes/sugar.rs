@@ -16,8 +16,9 @@ use super::{Body, Service, find};
 use crate::edge::auth::Caller;
 use crate::edge::{idempotency, prefer};
 use crate::problem::Problem;
+use crate::wire::limits::{MAX_OUTPUTS, MAX_SEED};
 use crate::wire::music::PlanSpec;
-use crate::wire::{Controls, GenerationRequest, InputAudio, InputMode, Job};
+use crate::wire::{Controls, Fault, GenerationRequest, InputAudio, InputMode, Job};
 use crate::{Error, Result};
 
 /// What is different; everything else is as it was.
@@ -54,6 +55,32 @@ pub(super) struct Change {
     pub(super) end_s: Option<f64>,
 }
 
+impl Change {
+    /// Checks every value, also those that the way of changing does not use.
+    fn validate(&self, max_duration_s: f64) -> Result<()> {
+        let ranges = [
+            ("/duration_s", self.duration_s, (1.0, max_duration_s)),
+            ("/n", self.n.map(f64::from), (1.0, f64::from(MAX_OUTPUTS))),
+            ("/strength", self.strength, (0.0, 1.0)),
+            ("/start_s", self.start_s, (0.0, 60.0)),
+            ("/end_s", self.end_s, (0.0, 60.0)),
+        ];
+        let mut faults = Vec::new();
+        for (pointer, value, (min, max)) in ranges {
+            if value.is_some_and(|value| !(min..=max).contains(&value)) {
+                faults.push(Fault::new(pointer, format!("must be from {min} to {max}")));
+            }
+        }
+        if self.seed.is_some_and(|seed| seed > MAX_SEED) {
+            faults.push(Fault::new("/seed", format!("must be at most {MAX_SEED}")));
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Invalid { faults }),
+        }
+    }
+}
+
 async fn change(
     service: Arc<Service>,
     caller: Caller,
@@ -63,6 +90,8 @@ async fn change(
 ) -> Result<Response, Problem> {
     let row = find(&service.app, &caller, &id).await?;
     let change = body.value;
+    let card = service.app.engines.card();
+    change.validate(service.app.limits.max_duration_s.min(card.max_duration_s))?;
     let output = row.outputs.get(change.output as usize);
     let output = output.ok_or_else(|| Error::NotFound {
         what: "output",

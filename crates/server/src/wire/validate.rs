@@ -3,10 +3,7 @@
 //! Pointers are JSON pointers (RFC 6901). What the model itself cannot do is checked against its
 //! limits; what a key may ask for is not checked here.
 
-use std::fmt::Write;
-
 use mustool_music::{Chord, Key, Meter, Plan, TEMPO_RANGE_BPM};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
@@ -19,8 +16,6 @@ use super::music::{BeatSpec, ChordSpec, PlanSpec};
 use super::request::{Controls, GenerationRequest, InputAudio, InputMode, PlanRequest};
 use crate::{Error, Result};
 
-/// Deepest nesting of JSON.
-const MAX_DEPTH: usize = 32;
 /// Two times closer than this are the same moment.
 const SAME_MOMENT_S: f64 = 1e-9;
 
@@ -43,74 +38,6 @@ impl Fault {
             detail: detail.into(),
         }
     }
-}
-
-/// Reads JSON from outside. Broken JSON is [`Error::Json`]; a wrong or unknown field is
-/// [`Error::Invalid`] with its pointer.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    check_depth(bytes)?;
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer_of(error.path());
-        let error = error.into_inner();
-        match error.classify() {
-            serde_json::error::Category::Data => Error::Invalid {
-                faults: vec![Fault::new(pointer, without_place(&error))],
-            },
-            _ => Error::Json {
-                detail: error.to_string(),
-            },
-        }
-    })?;
-    json.end().map_err(|error| Error::Json {
-        detail: error.to_string(),
-    })?;
-    Ok(parsed)
-}
-
-/// The message without serde's line and column, which the pointer replaces.
-fn without_place(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
-}
-
-fn pointer_of(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let mut pointer = String::new();
-    for segment in path.iter() {
-        let _ = match segment {
-            Segment::Seq { index } => write!(pointer, "/{index}"),
-            Segment::Map { key } => {
-                write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1"))
-            }
-            Segment::Enum { variant } => write!(pointer, "/{variant}"),
-            Segment::Unknown => Ok(()),
-        };
-    }
-    pointer
-}
-
-fn check_depth(bytes: &[u8]) -> Result<()> {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    for &byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => depth += 1,
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Err(Error::Json {
-                detail: format!("nested deeper than {MAX_DEPTH}"),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Collects faults.

@@ -3,6 +3,8 @@
 //! Files come first and the row last, so that a row never names a file that is not whole. Names
 //! hold the fence, so that two workers never write the same one.
 
+use std::sync::Arc;
+
 use mustool_audio::encode::{EncodeSettings, Format, encode};
 use mustool_audio::wav::SampleFormat;
 use mustool_audio::{Tags, Waveform, loudness, resample};
@@ -10,10 +12,11 @@ use mustool_diffusion::Output;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::run::Running;
 use crate::app::{App, Stop, cost};
-use crate::store::{Ending, OutputRow};
+use crate::store::{Claim, Ending, OutputRow};
 use crate::wire::job::{ControlsSource, JobError, JobOutput, Resolved, Usage};
 use crate::wire::music::{beats_of, chords_of};
 use crate::wire::{AudioFormat, GenerationRequest, JobStatus, now_ms};
@@ -55,18 +58,15 @@ impl Failure {
     }
 }
 
-/// Ends a job in the store, in memory, and for all who follow it.
-pub(super) fn finish(app: &App, handle: &Handle, job: Running) {
-    let row = &job.claim.row;
+/// Ends a job in the store, in memory, and for all who follow it. Levels and packs here; what waits
+/// for the store is the task that is given back.
+pub(super) fn finish(app: &Arc<App>, handle: &Handle, job: &Running) -> JoinHandle<()> {
     let compute_s = job.begun.elapsed().as_secs_f64();
-    let mut ending = ending_of(app, &job, compute_s);
-    let mut files = Vec::new();
+    let mut ending = ending_of(app, job, compute_s);
     if ending.status == JobStatus::Succeeded {
-        match write_all(app, &job) {
+        match write_all(app, job) {
             Ok(outputs) => {
-                files = outputs.iter().map(|row| row.object.clone()).collect();
-                files.extend(outputs.iter().map(|row| row.master.clone()));
-                ending.resolved = resolved(&row.input, &job.outputs);
+                ending.resolved = resolved(&job.claim.row.input, &job.outputs);
                 ending.outputs = outputs;
             }
             Err(failure) => {
@@ -76,40 +76,51 @@ pub(super) fn finish(app: &App, handle: &Handle, job: Running) {
         }
     }
     ending.at = now_ms();
-    let status = ending.status;
-    let finished = retry(app, handle, &job, &ending);
+    handle.spawn(settle(
+        Arc::clone(app),
+        job.claim.clone(),
+        ending,
+        compute_s,
+    ))
+}
+
+/// Writes the row, then tells.
+async fn settle(app: Arc<App>, claim: Claim, ending: Ending, compute_s: f64) {
+    let row = &claim.row;
+    let finished = retry(&app, &claim, &ending).await;
     app.running.leave(&row.id);
-    if finished {
-        if status == JobStatus::Succeeded {
-            let steps = row.input.steps.unwrap_or(app.engines.card().default_steps);
-            let audio_s = row.input.planned_duration_s();
-            app.speed.note(cost(audio_s, row.input.n, steps), compute_s);
-            let made_s = audio_s * f64::from(row.input.n);
-            app.metrics
-                .realtime_factor
-                .observe(&[], made_s / compute_s.max(1e-3));
-        }
-        if let Ok(Some(row)) = handle.block_on(app.store.job(row.id.clone(), None)) {
-            handle.block_on(app.publish_changed(vec![row]));
-        }
-    } else {
+    if !finished {
         // The job belongs to somebody else; these files to nobody.
-        files.iter().for_each(|name| drop(app.objects.delete(name)));
+        let delete = move || {
+            let files = ending.outputs.iter();
+            let names = files.flat_map(|row| [&row.object, &row.master]);
+            names.for_each(|name| drop(app.objects.delete(name)));
+        };
+        return drop(tokio::task::spawn_blocking(delete).await);
+    }
+    if ending.status == JobStatus::Succeeded {
+        let steps = row.input.steps.unwrap_or(app.engines.card().default_steps);
+        let audio_s = row.input.planned_duration_s();
+        app.speed.note(cost(audio_s, row.input.n, steps), compute_s);
+        let made_s = audio_s * f64::from(row.input.n);
+        app.metrics
+            .realtime_factor
+            .observe(&[], made_s / compute_s.max(1e-3));
+    }
+    if let Ok(Some(row)) = app.store.job(row.id.clone(), None).await {
+        app.publish_changed(vec![row]).await;
     }
 }
 
 /// Writes the row. While the database is away the result is kept, as long as the lease may hold.
-fn retry(app: &App, handle: &Handle, job: &Running, ending: &Ending) -> bool {
-    let row = &job.claim.row;
+async fn retry(app: &App, claim: &Claim, ending: &Ending) -> bool {
     for _ in 0..10 {
-        match handle.block_on(
-            app.store
-                .finish(row.id.clone(), job.claim.fence, ending.clone()),
-        ) {
+        let id = claim.row.id.clone();
+        match app.store.finish(id, claim.fence, ending.clone()).await {
             Ok(finished) => return finished,
             Err(_) => {
                 app.metrics.store_errors.inc(&["finish"]);
-                handle.block_on(tokio::time::sleep(std::time::Duration::from_secs(1)));
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             }
         }
     }

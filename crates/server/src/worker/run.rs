@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mustool_diffusion::{Error as DiffusionError, Output, Progress as EngineProgress, Request};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::finish::{self, Failure};
 use super::{HEARTBEAT, LEASE, prepare};
@@ -29,6 +30,8 @@ pub(super) struct Running {
     pub(super) failure: Option<Failure>,
     pub(super) begun: Instant,
     overdue_after: Duration,
+    /// Writes its end while its neighbours go on; none while it is wanted.
+    ending: Option<JoinHandle<()>>,
 }
 
 /// A piece of a job.
@@ -53,7 +56,7 @@ pub(super) fn run(app: &Arc<App>, handle: &Handle, claims: Vec<Claim>) {
         Ok(engine) => {
             app.metrics.model_loaded.set(1);
             let units = prepare_all(app, handle, engine.as_ref(), &mut jobs);
-            generate(app, engine.as_ref(), &mut jobs, &units);
+            generate(app, handle, engine.as_ref(), &mut jobs, &units);
         }
         Err(error) => {
             for job in &mut jobs {
@@ -61,8 +64,11 @@ pub(super) fn run(app: &Arc<App>, handle: &Handle, claims: Vec<Claim>) {
             }
         }
     }
-    for job in jobs {
-        finish::finish(app, handle, job);
+    for mut job in jobs {
+        let ending = job.ending.take();
+        let ending = ending.unwrap_or_else(|| finish::finish(app, handle, &job));
+        // If it broke, the lease runs out and the job is begun again.
+        let _ = handle.block_on(ending);
     }
     heartbeat.abort();
 }
@@ -85,6 +91,7 @@ fn begin(app: &App, claim: Claim) -> Running {
         failure: None,
         begun: Instant::now(),
         overdue_after: Duration::try_from_secs_f64(overdue_s).unwrap_or(Duration::MAX),
+        ending: None,
     }
 }
 
@@ -142,7 +149,13 @@ fn prepare_all(app: &App, handle: &Handle, engine: &dyn Engine, jobs: &mut [Runn
     units
 }
 
-fn generate(app: &App, engine: &dyn Engine, jobs: &mut [Running], units: &[Unit]) {
+fn generate(
+    app: &Arc<App>,
+    handle: &Handle,
+    engine: &dyn Engine,
+    jobs: &mut [Running],
+    units: &[Unit],
+) {
     let together = engine.max_batch().max(1) as usize;
     for units in units.chunks(together) {
         let wanted: Vec<&Unit> = units
@@ -157,6 +170,7 @@ fn generate(app: &App, engine: &dyn Engine, jobs: &mut [Running], units: &[Unit]
         let requests: Vec<Request> = wanted.iter().map(|unit| unit.request.clone()).collect();
         let mut watch = Watch {
             app,
+            handle,
             jobs,
             of: wanted.iter().map(|unit| unit.job).collect(),
             last_step: None,
@@ -182,10 +196,12 @@ fn generate(app: &App, engine: &dyn Engine, jobs: &mut [Running], units: &[Unit]
     }
 }
 
-/// Tells followers how far their jobs are, and the engine who is still wanted.
+/// Tells followers how far their jobs are, and the engine who is still wanted; ends those that are
+/// not, while their neighbours go on.
 struct Watch<'a> {
-    app: &'a App,
-    jobs: &'a [Running],
+    app: &'a Arc<App>,
+    handle: &'a Handle,
+    jobs: &'a mut [Running],
     /// The job of each piece.
     of: Vec<usize>,
     last_step: Option<Instant>,
@@ -200,6 +216,17 @@ fn span(stage: &str) -> (f64, f64) {
         "vae_decode" => (0.9, 0.95),
         "vocode" => (0.95, 0.99),
         _ => (0.99, 1.0),
+    }
+}
+
+/// Asks a job to stop whose deadline is over, or which takes far too long.
+fn stop_if_late(job: &Running) {
+    let deadline = job.claim.row.deadline_at;
+    if deadline.is_some_and(|deadline| deadline <= now_ms()) {
+        job.slot.stop(Stop::Expired);
+    }
+    if job.begun.elapsed() > job.overdue_after {
+        job.slot.stop(Stop::Overdue);
     }
 }
 
@@ -219,20 +246,20 @@ impl Monitor for Watch<'_> {
         let mut told: Vec<usize> = self.of.clone();
         told.dedup();
         for index in told {
-            let job = &self.jobs[index];
-            let row = &job.claim.row;
-            let deadline = row.deadline_at.is_some_and(|deadline| deadline <= now_ms());
-            if deadline {
-                job.slot.stop(Stop::Expired);
-            }
-            let elapsed = job.begun.elapsed();
-            if elapsed > job.overdue_after {
-                job.slot.stop(Stop::Overdue);
+            let job = &mut self.jobs[index];
+            stop_if_late(job);
+            if job.slot.stopped() != Stop::No {
+                if job.ending.is_none() {
+                    job.ending = Some(finish::finish(self.app, self.handle, job));
+                }
+                continue;
             }
             let pieces = self.of.iter().filter(|&&of| of == index).count() as f64;
             let done = job.outputs.len() as f64 + in_piece * pieces;
             let before = job.slot.progress().map_or(0.0, |before| before.fraction);
-            let fraction = (done / f64::from(row.input.n)).clamp(before, 1.0);
+            let n = f64::from(job.claim.row.input.n);
+            let fraction = (done / n).clamp(before, 1.0);
+            let elapsed = job.begun.elapsed();
             let elapsed_s = elapsed.as_secs_f64();
             let progress = Progress {
                 stage: stage.clone(),
@@ -244,7 +271,8 @@ impl Monitor for Watch<'_> {
             };
             let data = serde_json::to_value(&progress).expect("numbers and names are JSON");
             job.slot.set_progress(progress);
-            self.app.hub.publish(&row.id, EventKind::Progress, data);
+            let id = &job.claim.row.id;
+            self.app.hub.publish(id, EventKind::Progress, data);
         }
     }
 

@@ -1,7 +1,7 @@
 // The bars and their beats: drag a bar line to stretch the bar before it, or work on the selected
 // bar with the arrows and the buttons below the timeline.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { moveBarline, setBarLength } from "../../music/grid";
 import type { Plan } from "../../music/plan";
 import { type Bar, bars } from "../../music/time";
@@ -59,7 +59,7 @@ function BarCell({
   focusable: boolean;
 }) {
   const cell = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (pendingBar.value !== index) return;
     cell.current?.focus();
     pendingBar.value = -1;

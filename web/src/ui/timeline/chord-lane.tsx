@@ -1,7 +1,7 @@
 // The chords on the time axis: a grid of one row for screen readers, with one cell in the tab order.
 // By mouse: drag a chord to move it, its left edge to change where it begins, double-click to rename.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { audio } from "../../audio/player";
 import { audition } from "../../audio/sketch";
 import { chordHue, parseChord, spoken, typeset } from "../../music/chord";
@@ -123,7 +123,8 @@ function onCellKey(event: KeyboardEvent, of: Plan, index: number): void {
 function NameInput({ of, index }: { of: Plan; index: number }) {
   const input = useRef<HTMLInputElement>(null);
   const closed = useRef(false);
-  useEffect(() => (input.current!.focus(), input.current!.select()), []);
+  // Before the next key comes: whoever types at once must not type past it.
+  useLayoutEffect(() => (input.current!.focus(), input.current!.select()), []);
   const close = (keep: boolean) => {
     if (closed.current) return;
     if (keep && !tryRename(of, index, input.current!.value)) {
@@ -172,7 +173,7 @@ function Cell({ of, span, focusable }: { of: Plan; span: Span; focusable: boolea
   const wrong = chordFault(index);
   const minor = chord?.intervals.includes(3) && !chord.intervals.includes(4);
   const grid = fineGrid.value ? 0.5 : 1;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (pendingFocus.value !== index || editing) return;
     cell.current?.focus({ preventScroll: false });
     pendingFocus.value = -1;

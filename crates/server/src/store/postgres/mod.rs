@@ -31,6 +31,9 @@ pub use notice::Notice;
 const MAX_CONNECTIONS: usize = 8;
 /// Longest wait for a connection: who waits longer is told that the store is down.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+/// Longest pause within a transaction: the server then ends the session of a process that was stopped
+/// there, because a lease runs out for everybody only when its row is not locked.
+const MAX_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Most notices that a slow listener may lag behind.
 const MAX_LAG: usize = 1_024;
 
@@ -56,6 +59,12 @@ impl Postgres {
         })?;
         config.application_name("mustool");
         config.connect_timeout(WAIT);
+        let own = config.get_options().unwrap_or_default();
+        let pause_ms = MAX_PAUSE.as_millis();
+        // What the address says comes last, and so wins.
+        config.options(format!(
+            "-c idle_in_transaction_session_timeout={pause_ms} {own}"
+        ));
         let tls = tls();
         let recycling_method = RecyclingMethod::Fast;
         let manager = Manager::from_config(

@@ -17,6 +17,12 @@ use crate::wire::{EventKind, GenerationRequest, JobStatus, now_ms};
 
 const LEASE_MS: i64 = 10_000;
 
+/// A store in a new, empty database, and its address.
+async fn store() -> Option<(Postgres, String)> {
+    let url = server::database()?;
+    Some((Postgres::open(&url).await.unwrap(), url))
+}
+
 fn request(prompt: &str) -> GenerationRequest {
     GenerationRequest {
         prompt: prompt.to_owned(),
@@ -76,7 +82,7 @@ fn id_of(enqueued: Enqueued) -> String {
 
 #[tokio::test]
 async fn the_same_request_is_one_job_however_often_and_at_once_it_comes() {
-    let Some((store, _)) = server::store().await else {
+    let Some((store, _)) = store().await else {
         return;
     };
     let with_key = |key: &str, body: &str| Enqueue {
@@ -129,7 +135,7 @@ async fn the_same_request_is_one_job_however_often_and_at_once_it_comes() {
 
 #[tokio::test]
 async fn limits_hold_exactly_under_a_crowd() {
-    let Some((store, _)) = server::store().await else {
+    let Some((store, _)) = store().await else {
         return;
     };
     let crowd = (0..40).map(|number| {
@@ -151,7 +157,7 @@ async fn limits_hold_exactly_under_a_crowd() {
 
 #[tokio::test]
 async fn no_two_workers_get_the_same_job_and_owners_take_turns() {
-    let Some((store, _)) = server::store().await else {
+    let Some((store, _)) = store().await else {
         return;
     };
     for owner in ["ann", "ann", "ann", "bob"] {
@@ -190,7 +196,7 @@ async fn no_two_workers_get_the_same_job_and_owners_take_turns() {
 
 #[tokio::test]
 async fn compatible_jobs_run_together_up_to_the_limit() {
-    let Some((store, _)) = server::store().await else {
+    let Some((store, _)) = store().await else {
         return;
     };
     for (kind, n) in [("a", 2), ("a", 1), ("b", 1), ("a", 2)] {
@@ -224,7 +230,7 @@ async fn compatible_jobs_run_together_up_to_the_limit() {
 
 #[tokio::test]
 async fn a_worker_that_slept_beyond_its_lease_cannot_write() {
-    let Some((store, url)) = server::store().await else {
+    let Some((store, url)) = store().await else {
         return;
     };
     let id = id_of(store.enqueue(job("ann")).await.unwrap());
@@ -278,7 +284,7 @@ async fn a_worker_that_slept_beyond_its_lease_cannot_write() {
 
 #[tokio::test]
 async fn a_job_whose_workers_die_fails_at_last() {
-    let Some((store, _)) = server::store().await else {
+    let Some((store, _)) = store().await else {
         return;
     };
     let id = id_of(store.enqueue(job("ann")).await.unwrap());
@@ -300,7 +306,7 @@ async fn a_job_whose_workers_die_fails_at_last() {
 
 #[tokio::test]
 async fn other_processes_hear_of_jobs_and_cancels() {
-    let Some((store, url)) = server::store().await else {
+    let Some((store, url)) = store().await else {
         return;
     };
     let worker = Postgres::open(&url).await.unwrap();
@@ -350,7 +356,7 @@ async fn other_processes_hear_of_jobs_and_cancels() {
 
 #[tokio::test]
 async fn jobs_are_listed_found_deleted_and_swept() {
-    let Some((store, _)) = server::store().await else {
+    let Some((store, _)) = store().await else {
         return;
     };
     let mut ids = Vec::new();
@@ -421,7 +427,7 @@ async fn jobs_are_listed_found_deleted_and_swept() {
 
 #[tokio::test]
 async fn messages_are_given_to_one_sender_at_a_time() {
-    let Some((store, url)) = server::store().await else {
+    let Some((store, url)) = store().await else {
         return;
     };
     let mut input = request("x");
@@ -460,7 +466,7 @@ async fn messages_are_given_to_one_sender_at_a_time() {
 
 #[tokio::test]
 async fn processes_that_start_together_make_the_tables_once() {
-    let Some((_, url)) = server::store().await else {
+    let Some((_, url)) = store().await else {
         return;
     };
     let opened = join_all((0..6).map(|_| Postgres::open(&url))).await;

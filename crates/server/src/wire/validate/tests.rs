@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::wire::music::{CHORD_PATTERN, KEY_PATTERN, METER_PATTERN};
+use crate::wire::parse;
 
 fn faults(mut request: Value) -> Vec<String> {
     if request.get("prompt").is_none() {

@@ -1,4 +1,6 @@
 //! A PostgreSQL server for as long as the tests run: in a folder of its own, on a socket there.
+//!
+//! The tests of the whole program in `tests/service` use this file too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,8 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-
-use crate::store::postgres::Postgres;
 
 /// Set where a missing server is a fault, as in CI.
 const REQUIRED: &str = "MUSTOOL_TEST_POSTGRES";
@@ -22,24 +22,21 @@ struct Server {
     _watcher: Child,
 }
 
-/// A store in a new, empty database; nothing where PostgreSQL is not installed.
-pub(super) async fn store() -> Option<(Postgres, String)> {
+/// Address of a new, empty database; nothing where PostgreSQL is not installed.
+pub(super) fn database() -> Option<String> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = SERVER.get_or_init(start).as_ref()?;
-    let host = server.folder.display().to_string();
-    let admin = format!("host={host} user=postgres dbname=postgres");
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .await
-        .unwrap();
-    let url = format!("host={host} user=postgres dbname={name}");
-    Some((Postgres::open(&url).await.unwrap(), url))
+    let mut create = Command::new(programs()?.join("createdb"));
+    create.arg("-h").arg(&server.folder);
+    let made = create
+        .args(["-U", "postgres", &name])
+        .status()
+        .expect("createdb runs");
+    assert!(made.success(), "no database in {}", server.folder.display());
+    let host = server.folder.display().to_string().replace('/', "%2F");
+    Some(format!("postgres://postgres@{host}/{name}"))
 }
 
 fn start() -> Option<Server> {
@@ -51,7 +48,9 @@ fn start() -> Option<Server> {
         return None;
     };
     // Only the watcher removes the folder: a static is never dropped.
-    let folder = TempDir::with_prefix("mustool-pg-").unwrap().keep();
+    let folder = TempDir::with_prefix("mustool-pg-")
+        .expect("a folder")
+        .keep();
     let data = folder.join("data");
     let root = unprivileged(&folder);
     let command = |program: &str| {
@@ -81,7 +80,7 @@ fn start() -> Option<Server> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .unwrap();
+        .expect("the program is there");
     assert!(made.success(), "initdb failed in {}", folder.display());
     let mut postgres = command("postgres");
     postgres.arg("-D").arg(&data).arg("-k").arg(&folder);
@@ -100,7 +99,7 @@ fn start() -> Option<Server> {
         .env("MUSTOOL_FOLDER", &folder)
         .stdin(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the program is there");
     let mut is_ready = Command::new(programs.join("pg_isready"));
     is_ready.arg("-q").arg("-h").arg(&folder);
     wait_for(is_ready);
@@ -127,13 +126,18 @@ fn programs() -> Option<PathBuf> {
 /// Gives the folder to the user `postgres` if these tests run as root, as whom the server does not
 /// start; says whether they do.
 fn unprivileged(folder: &Path) -> bool {
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .expect("id runs")
+        .stdout
+        == b"0\n";
     if root {
         let given = Command::new("chown")
             .arg("postgres")
             .arg(folder)
             .status()
-            .unwrap();
+            .expect("the program is there");
         assert!(given.success(), "there is no user postgres");
     }
     root
