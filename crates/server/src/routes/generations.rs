@@ -106,6 +106,9 @@ pub(super) async fn cancel_job(service: &Arc<Service>, id: &str) -> Result<JobRo
         what: "generation",
         id: id.to_owned(),
     })?;
+    if row.status == JobStatus::Running {
+        app.running.stop(id, Stop::Cancel); // it may have begun in between
+    }
     if before.status == JobStatus::Queued && row.status.is_terminal() {
         app.publish_changed(vec![row.clone()]).await;
     }

@@ -245,13 +245,17 @@ impl Monitor for Watch<'_> {
         let in_piece = start + (end - start) * share;
         let mut told: Vec<usize> = self.of.clone();
         told.dedup();
-        for index in told {
-            let job = &mut self.jobs[index];
+        for job in self.jobs.iter_mut() {
             stop_if_late(job);
-            if job.slot.stopped() != Stop::No {
-                if job.ending.is_none() {
-                    job.ending = Some(finish::finish(self.app, self.handle, job));
-                }
+            // Those that were stopped before the model began are not among its pieces.
+            let over = job.slot.stopped() != Stop::No || job.failure.is_some();
+            if over && job.ending.is_none() {
+                job.ending = Some(finish::finish(self.app, self.handle, job));
+            }
+        }
+        for index in told {
+            let job = &self.jobs[index];
+            if job.ending.is_some() {
                 continue;
             }
             let pieces = self.of.iter().filter(|&&of| of == index).count() as f64;
