@@ -18,7 +18,7 @@ pub(crate) struct Chair {
 /// How many players a piece has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ensemble {
-    /// One instrument.
+    /// One instrument, with chords and often a tune, or with a tune alone.
     Solo,
     /// Two or three.
     Small,
@@ -404,7 +404,7 @@ mod tests {
     use crate::style::STYLES;
 
     #[test]
-    fn every_band_can_state_its_chords() {
+    fn every_band_states_its_chords_and_a_soloist_those_or_a_tune() {
         for style in STYLES {
             for seed in 0..40 {
                 for ensemble in [Ensemble::Solo, Ensemble::Small, Ensemble::Full] {
@@ -419,7 +419,11 @@ mod tests {
                     let chairs = seat(style, &band, style.meter, &mut rng);
                     let chordal =
                         |c: &Chair| matches!(c.role, Role::Comping | Role::Pad | Role::Arpeggio);
-                    assert!(chairs.iter().any(chordal), "{}: {band:?}", style.name);
+                    let tune =
+                        |c: &Chair| c.role == Role::Melody && c.instrument.nature == Nature::Solo;
+                    let stated = chairs.iter().any(chordal)
+                        || ensemble == Ensemble::Solo && chairs.iter().all(tune);
+                    assert!(stated, "{}: {band:?}", style.name);
                     for chair in &chairs {
                         assert!(chair.instrument.programs.contains(&chair.program));
                     }
