@@ -1,18 +1,19 @@
 //! `mustool bench`: how fast this machine computes, in numbers that can be compared.
 //!
-//! `generate` times each stage of a generation, `ops` the layer that takes most of it. The
-//! weights of `ops` are random. Networks of the published size are timed in `bench_networks`.
+//! `generate` times each stage of a generation. Single operations are timed in `bench_ops`, networks
+//! of the published size in `bench_networks`, the service in `bench_serve`.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::Context;
 use mustool_diffusion::Request;
-use mustool_nn::{DType, Level, Linear, Source, Tensor, Weights};
-use serde_json::{Map, Value, json};
+use mustool_nn::Level;
+use serde_json::{Map, json};
 
 use crate::args::ModelArgs;
 use crate::bench_networks::{self, Networks};
+use crate::bench_ops::{self, BenchOps};
 use crate::bench_serve::{self, BenchServe};
 use crate::terminal;
 
@@ -28,12 +29,7 @@ pub(crate) struct Bench {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Time matrix products of the sizes that networks have, in billions of operations a second.
-    Ops {
-        /// Print one JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
+    Ops(BenchOps),
     /// Time the service: accepting, refusing, cancelling and following jobs.
     Serve(BenchServe),
     /// Time each stage of a generation; the median of several runs.
@@ -59,7 +55,7 @@ enum What {
 pub(crate) fn run(args: Bench) -> anyhow::Result<()> {
     match args.what {
         None => bench_networks::run(&args.networks),
-        Some(What::Ops { json }) => ops(json),
+        Some(What::Ops(args)) => bench_ops::run(&args),
         Some(What::Serve(args)) => bench_serve::run(&args),
         Some(What::Generate {
             duration,
@@ -149,38 +145,9 @@ fn report(timings: &[Vec<(String, f64)>], duration_s: f64, json: bool) -> anyhow
 }
 
 /// The middle value; 0 for none.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
-}
-
-fn ops(json: bool) -> anyhow::Result<()> {
-    for dtype in [DType::F32, DType::BF16] {
-        for (rows, width) in [(256, 256), (1024, 512), (2048, 1024)] {
-            if terminal::interrupted() {
-                return Ok(());
-            }
-            let layer = Linear::new(width, width, &Weights::new(Source::random(1), dtype));
-            let x = Tensor::ones((1, rows, width), dtype, &mustool_nn::Device::Cpu)?;
-            layer.forward(&x)?; // The first run warms caches and threads.
-            let mut seconds = Vec::new();
-            for _ in 0..9 {
-                let start = Instant::now();
-                layer.forward(&x)?;
-                seconds.push(start.elapsed().as_secs_f64());
-            }
-            let gflops = 2.0 * (rows * width * width) as f64 / median(seconds) / 1e9;
-            let name = dtype.as_str();
-            let line = match json {
-                true => Value::to_string(&json!({
-                    "op": "linear", "dtype": name, "rows": rows, "width": width, "gflops": gflops,
-                })),
-                false => format!("linear {name:5} {rows:5} x {width:<5} {gflops:9.1} GFLOP/s"),
-            };
-            terminal::print(&line)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

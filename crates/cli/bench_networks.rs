@@ -262,7 +262,7 @@ fn unet_step(dtype: DType, steps: u16) -> anyhow::Result<Stage> {
         |network| {
             let conditions = match &conditions {
                 Some(ready) => ready,
-                None => conditions.insert(network.prepare(&sets, None)?),
+                None => conditions.insert(network.prepare(&sets, None, None)?),
             };
             Ok(network.forward(&sample, &[500.0; 2], conditions)?)
         },

@@ -7,6 +7,7 @@ mod analyze;
 mod args;
 mod bench;
 mod bench_networks;
+mod bench_ops;
 mod bench_serve;
 mod compose;
 mod controls;

@@ -120,7 +120,10 @@ fn the_unet_agrees() {
     )
     .unwrap();
     let controls = channels_last(&golden, "unet.controls");
-    let conditions = unet.prepare(&[condition], Some(&controls)).unwrap();
+    let classes = golden.tensor("unet.class_labels");
+    let conditions = unet
+        .prepare(&[condition], Some(&controls), Some(&classes))
+        .unwrap();
     let sample = channels_last(&golden, "unet.sample");
     let output = unet
         .forward(&sample, golden.get("unet.timestep").1, &conditions)

@@ -99,7 +99,7 @@ fn assert_run(run: &str, kind: SchedulerKind, guidance: f32) {
         hidden_states: set.hidden_states.narrow(0, 2 - batch, batch).unwrap(),
         bias: set.bias.narrow(0, 2 - batch, batch).unwrap(),
     });
-    let conditions = unet.prepare(&sets, None).unwrap();
+    let conditions = unet.prepare(&sets, None, None).unwrap();
     let config = serde_json::from_value(json("scheduler_config.json")).unwrap();
     let (_, timesteps) = golden.get(&format!("{run}.timesteps"));
     let scheduler = Scheduler::new(&config, kind, timesteps.len()).unwrap();

@@ -23,7 +23,7 @@ fn conditions(unet: &Unet, golden: &Golden, case: &str) -> Conditions {
         let tensor = |name: &str| golden.tensor(&format!("{case}.{name}"));
         Condition::new(tensor(features), &tensor(mask)).unwrap()
     });
-    unet.prepare(&sets, None).unwrap()
+    unet.prepare(&sets, None, None).unwrap()
 }
 
 fn assert_agrees(case: &str) {

@@ -119,7 +119,7 @@ fn by_hand(prompt: &str, beats: &[Beat], chords: &[ChordEvent], cells: usize) ->
     let text = TokenBatch::padded(&[encode(""), encode(prompt)], 0).unwrap();
     let sets = condition_sets_of(&text, beats, chords);
     let (unet, (vae, vocoder)) = (unet(), vae_and_vocoder());
-    let conditions = unet.prepare(&sets, None).unwrap();
+    let conditions = unet.prepare(&sets, None, None).unwrap();
     let config = serde_json::from_value(json("scheduler_config.json")).unwrap();
     let scheduler = Scheduler::new(&config, SchedulerKind::Ddpm, STEPS).unwrap();
     let channels = json("unet_config.json")["in_channels"].as_u64().unwrap() as usize;

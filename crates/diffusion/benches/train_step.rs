@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             cpu = cpu_seconds();
         }
         let start = Instant::now();
-        let conditions = unet.prepare(&sets, Some(&control))?;
+        let conditions = unet.prepare(&sets, Some(&control), None)?;
         let output = unet.forward(&sample, &timesteps, &conditions)?;
         let loss = (output - &target)?.sqr()?.mean_all()?;
         let forward = start.elapsed().as_secs_f64();

@@ -20,6 +20,8 @@ pub(crate) struct Conditioning<'a> {
     pub(crate) features: Option<&'a MusicFeatures>,
     /// The grid of the map, for models that have one.
     pub(crate) map_grid: Option<&'a Grid>,
+    /// Class rows of the negative prompt and of the plan; empty for models that have no labels.
+    pub(crate) classes: [Vec<f32>; 2],
 }
 
 impl Conditioning<'_> {
@@ -46,6 +48,16 @@ impl Conditioning<'_> {
             Condition::new(features.embedding, &features.mask)
         };
         self.attention_sets.iter().map(set).collect()
+    }
+
+    /// Class rows `[batch, class_labels]`, for models that have labels.
+    pub(crate) fn classes(&self, guided: bool) -> Result<Option<Tensor>> {
+        let rows = &self.classes[usize::from(!guided)..];
+        let labels = self.classes[1].len();
+        (labels > 0)
+            .then(|| tensor(rows.concat(), &[rows.len(), labels], DType::F32))
+            .transpose()
+            .map_err(Into::into)
     }
 
     /// The map of a whole piece, `[cells][rows][control_channels]`, for models that have one.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::features::{FeatureConfig, MusicFeatures};
 use crate::model_files::{Loader, ModelFiles};
 use crate::munet::{Condition, Unet, UnetConfig};
-use crate::planner::{ClipPredictors, Planner, PlannerNetwork, TextReader};
+use crate::planner::{ClipPredictors, Planner, PlannerNetwork, TextReader, unwanted_instruments};
 use crate::request::{Output, Progress, Request, Stage};
 use crate::sampler::{Sampler, SamplerParts};
 use crate::scheduler::{SchedulerConfig, SchedulerKind};
@@ -217,6 +217,12 @@ impl Pipeline {
             attention_sets: &self.unet_config.attention_sets,
             features: self.features.as_ref(),
             map_grid: (self.unet_config.control_channels > 0).then(|| self.acoustics.grid()),
+            classes: [
+                self.unet_config
+                    .class_row(None, &unwanted_instruments(request)),
+                self.unet_config
+                    .class_row(plan.style.as_deref(), &plan.instruments),
+            ],
         };
         let mut sampler = Sampler::new(
             SamplerParts {

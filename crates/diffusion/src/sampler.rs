@@ -110,6 +110,7 @@ impl<'a> Sampler<'a> {
         let shifted = self.shifted_plan(plan);
         let conditioning = self.parts.conditioning;
         let map = conditioning.control_map(plan, self.cells);
+        let classes = conditioning.classes(self.guided())?;
         let window = self.parts.grid.cells(WINDOW_S);
         window_ranges(total, window)
             .into_iter()
@@ -122,7 +123,10 @@ impl<'a> Sampler<'a> {
                 let cell_s = self.parts.grid.cell_s();
                 let heard = shifted.crop(range.start as f64 * cell_s, range.end as f64 * cell_s);
                 let sets = conditioning.sets(&heard, self.guided())?;
-                let conditions = self.parts.unet.prepare(&sets, control.as_ref())?;
+                let conditions =
+                    self.parts
+                        .unet
+                        .prepare(&sets, control.as_ref(), classes.as_ref())?;
                 Ok((range, conditions))
             })
             .collect()

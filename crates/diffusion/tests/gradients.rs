@@ -142,7 +142,8 @@ fn the_unet_with_all_conditions() {
         "down_block_types":["DownBlock2D","CrossAttnDownBlock2DMusic"],
         "up_block_types":["CrossAttnUpBlock2DMusic","UpBlock2D"],"norm_num_groups":4,
         "norm_eps":1e-5,"cross_attention_dim":5,"feed_forward_mult":2,
-        "attention_sets":["text","beat","chord"],"control_channels":2}"#,
+        "attention_sets":["text","beat","chord"],"control_channels":2,
+        "class_labels":["style:waltz","harp","piano"]}"#,
     )
     .unwrap();
     let (variables, weights) = trainable();
@@ -152,8 +153,15 @@ fn the_unet_with_all_conditions() {
         .map(|i| Condition::new(random(&[2, 3, 5], 20 + i), &mask).unwrap())
         .collect();
     let (sample, control) = (random(&[2, 5, 4, 3], 1), random(&[2, 5, 4, 2], 2));
+    let instruments = [vec!["harp".to_owned()], vec!["piano".to_owned()]];
+    let rows = [
+        config.class_row(Some("waltz"), &instruments[0]),
+        config.class_row(None, &instruments[1]),
+    ];
+    assert_eq!(rows.concat(), [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    let classes = tensor(rows.concat(), &[2, 3], DType::F32).unwrap();
     check(&variables, 2e-2, || {
-        let conditions = unet.prepare(&sets, Some(&control))?;
+        let conditions = unet.prepare(&sets, Some(&control), Some(&classes))?;
         Ok(vec![unet.forward(&sample, &[10.0, 700.0], &conditions)?])
     });
 }

@@ -46,6 +46,7 @@ pub use error::{Error, KeyProblems, Result};
 pub use init::Init;
 pub use learned::Learned;
 pub use linear::Linear;
+pub use mustool_kernels::bench;
 pub use mustool_kernels::cpu::Level;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
 pub use parameter::{Parameter, Values};

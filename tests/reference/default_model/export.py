@@ -103,8 +103,10 @@ def parity(modules):
            "planner.logits": planner(target, text, mask)}
     sample, controls = randn(2, 16, 32, 12), randn(2, 38, 32, 12)
     t = torch.tensor([981, 3])
-    v = modules["unet"](sample, t, text, mask, controls)
+    labels = (randn(2, len(modules["unet"].cfg["class_labels"])) > 1).float()
+    v = modules["unet"](sample, t, text, mask, controls, labels)
     io |= {"unet.sample": sample, "unet.timestep": t.float(), "unet.controls": controls,
+           "unet.class_labels": labels,
            "unet.encoder_hidden_states": text, "unet.encoder_attention_mask": mask,
            "unet.output": v}
     return io

@@ -19,7 +19,7 @@ import loop
 import model
 from probe import Probe
 from train_text import Text
-from train_unet import Latents, alphas_cumprod, full_caption
+from train_unet import Latents, alphas_cumprod, full_caption, told
 from train_vocoder import load_vae
 from unet import MuNet
 
@@ -30,7 +30,7 @@ def ddim_timesteps(steps):
 
 
 @torch.no_grad()
-def sample(unet, text, prompts, controls, steps=25, guidance=2.5, seed=0, rescale=0.0):
+def sample(unet, text, prompts, controls, labels, steps=25, guidance=2.5, seed=0, rescale=0.0):
     """Standardised latents [B,16,128,12]; the unconditional half has no text and no controls."""
     acp, stride = alphas_cumprod(), 1000 // steps
     g = torch.Generator().manual_seed(seed)
@@ -38,9 +38,11 @@ def sample(unet, text, prompts, controls, steps=25, guidance=2.5, seed=0, rescal
     x = torch.randn(n, model.UNET["in_channels"], model.CELLS, model.ROWS, generator=g)
     words, mask = text.encode([""] * n + list(prompts))
     both = torch.cat([torch.zeros_like(controls), controls])
+    labels = torch.cat([torch.zeros_like(labels), labels])
     for t in ddim_timesteps(steps):
-        with torch.autocast("cpu", torch.bfloat16):
-            v = unet(torch.cat([x, x]), torch.full((2 * n,), int(t)), words, mask, both).float()
+        with loop.autocast():
+            v = unet(torch.cat([x, x]), torch.full((2 * n,), int(t)), words, mask, both,
+                     labels).float()
         null, cond = v.chunk(2)
         v = null + guidance * (cond - null)
         if rescale:
@@ -116,7 +118,8 @@ def main():
         records = [clips.records[i] for i in rows]
         controls = torch.stack([torch.from_numpy(features.control_map(r["plan"])) for r in records])
         prompts = [full_caption(r) for r in records]
-        z = sample(unet, text, prompts, controls, args.steps, args.guidance, seed=at)
+        labels = torch.stack([told(r, unet.cfg["class_labels"]) for r in records])
+        z = sample(unet, text, prompts, controls, labels, args.steps, args.guidance, seed=at)
         generated.append(z)
         x = vae.decode(z * std[:, None, None] + mean[:, None, None])[:, 0].transpose(1, 2)
         chords = torch.from_numpy(np.stack(

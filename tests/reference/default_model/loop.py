@@ -17,6 +17,11 @@ def warm_cosine(step_fraction, peak, warm=0.01, floor=0.02):
     return peak * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * x)))
 
 
+def autocast():
+    """bf16 where the processor computes with it, f32 where it would only imitate it."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+
+
 class Average:
     """Exponential moving average of a module's parameters, ramped up over the first steps."""
 

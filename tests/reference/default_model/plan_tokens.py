@@ -75,6 +75,11 @@ def vocabulary(records):
     return [START, END, BAR] + sorted(seen, key=lambda t: (kind(t), number(t)))
 
 
+def class_labels(tokens):
+    """The tokens that MuNet is told of a plan: styles and instruments."""
+    return [t for t in tokens if t.startswith("style:") or ":" not in t and t not in (START, END, BAR)]
+
+
 def encode(tokens, table):
     """Ids; a chord that is not in the table becomes the triad on its root."""
     out = []

@@ -91,14 +91,15 @@ def main():
     average, step, cpu = loop.Average(net, 0.998), 0, 0.0
     if state:
         net.load_state_dict(state["model"])
-        opt.load_state_dict(state["opt"])
+        if state["opt"]:
+            opt.load_state_dict(state["opt"])
         average.shadow, average.steps, step, cpu = (
             state["ema"], state["step"], state["step"], state["cpu"])
     log, started = loop.Log(runs / "planner.log", cpu), time.time()
     budget, shown, saved = loop.Budget(args.cpu_s, args.deadline), [], log.cpu()
 
     def loss_on(records, size):
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             context, mask, shifted, target = batch(records, table, text, size, rng)
             logits = net(shifted, context, mask).float()
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=0)

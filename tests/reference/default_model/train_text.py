@@ -182,7 +182,7 @@ def train_encoder(args):
         rows = [(r, wording(r)) for r in rng.choices(records, k=24)]
         chosen = torch.randint(len(taught), (40,))
         ids, mask = tokenise(tokenizer, [c for _, c in rows] + [taught[int(i)] for i in chosen])
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             mean = pooled(encoder(ids, mask), mask)
         parts = facts.loss(heads, mean[:24], rows)
         guess = F.normalize(heads.sentence(mean[24:]), dim=1)

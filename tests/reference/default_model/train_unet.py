@@ -19,10 +19,12 @@ import data
 import features
 import loop
 import model
+from plan_tokens import class_labels, vocabulary
 from train_text import Text
 from unet import MuNet
 
 DROP_ALL, DROP_TEXT, DROP_CHORDS, DROP_BEATS = 0.08, 0.10, 0.08, 0.08
+DROP_LABELS, DROP_SOUNDS, DROP_STYLE = 0.06, 0.08, 0.15
 CHORD_CHANNELS = 26
 
 
@@ -56,18 +58,30 @@ class Latents:
         return torch.from_numpy(features.control_map(self.records[i]["plan"]))
 
 
-def condition(controls, prompts, rng):
+def condition(controls, labels, prompts, rng):
     """Drops conditions in place; returns the prompts that are left."""
     kept = list(prompts)
     for j in range(len(kept)):
         everything = rng.random() < DROP_ALL
         if everything or rng.random() < DROP_TEXT:
             kept[j] = ""
+        if everything or rng.random() < DROP_LABELS:
+            labels[j] = 0
         if everything or rng.random() < DROP_CHORDS:
             controls[j, :CHORD_CHANNELS] = 0
         if everything or rng.random() < DROP_BEATS:
             controls[j, CHORD_CHANNELS:] = 0
     return kept
+
+
+def told(record, labels, rng=None):
+    """Style and instruments as a row of 0 and 1; with `rng` either may be kept back."""
+    sounds = {i["name"] for i in record["instruments"]}
+    if rng and rng.random() < DROP_SOUNDS:
+        sounds = set()
+    if not rng or rng.random() >= DROP_STYLE:
+        sounds.add(f"style:{record['style']}")
+    return torch.tensor([float(label in sounds) for label in labels])
 
 
 def noised(z, t, noise, acp):
@@ -86,6 +100,7 @@ def validate(unet, latents, text, acp, count=48):
     """Loss with the right controls, with another clip's, and with none: at fixed noise."""
     g = torch.Generator().manual_seed(5)
     losses = {"right": [], "shuffled": [], "null": [], "text_shuffled": []}
+    names = unet.cfg["class_labels"]
     n = min(count, len(latents))
     for i in range(0, n - 7, 8):
         z = torch.stack([latents.latent(j) for j in range(i, i + 8)])
@@ -93,13 +108,16 @@ def validate(unet, latents, text, acp, count=48):
         x, v = noised(z, t, noise, acp)
         right = torch.stack([latents.controls(j) for j in range(i, i + 8)])
         prompts = [full_caption(latents.records[j]) for j in range(i, i + 8)]
+        labels = torch.stack([told(latents.records[j], names) for j in range(i, i + 8)])
         other = torch.stack([latents.controls((j + 8) % n) for j in range(i, i + 8)])
         swapped = [full_caption(latents.records[(j + 8) % n]) for j in range(i, i + 8)]
-        for name, controls, words in (("right", right, prompts), ("shuffled", other, prompts),
-                                      ("null", right * 0, prompts),
-                                      ("text_shuffled", right, swapped)):
-            with torch.autocast("cpu", torch.bfloat16):
-                out = unet(x, t, *text.encode(words), controls)
+        mixed = torch.stack([told(latents.records[(j + 8) % n], names) for j in range(i, i + 8)])
+        for name, controls, words, sounds in (
+            ("right", right, prompts, labels), ("shuffled", other, prompts, labels),
+            ("null", right * 0, prompts, labels), ("text_shuffled", right, swapped, mixed),
+        ):
+            with loop.autocast():
+                out = unet(x, t, *text.encode(words), controls, sounds)
             losses[name].append((out.float() - v).square().mean().item())
     return {k: float(np.mean(v)) for k, v in losses.items()}
 
@@ -159,13 +177,16 @@ def main():
     val = Latents(args.val, args.val_prepared, args.val_latents, stats)
     text = Text.load(runs)
     torch.manual_seed(args.seed)
-    unet = MuNet(model.UNET).to(memory_format=torch.channels_last)
+    cfg = state["config"] if state else {**model.UNET, "class_labels": class_labels(vocabulary(train.records))}
+    names = cfg["class_labels"]
+    unet = MuNet(cfg).to(memory_format=torch.channels_last)
     parameters = list(unet.parameters())
     opt = torch.optim.AdamW(parameters, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     average, step, cpu, samples = loop.Average(unet, 0.999), 0, 0.0, 0
     if state:
         unet.load_state_dict(state["model"])
-        opt.load_state_dict(state["opt"])
+        if state["opt"]:
+            opt.load_state_dict(state["opt"])
         average.shadow, average.steps, step, cpu, samples = (
             state["ema"], state["step"], state["step"], state["cpu"], state["samples"])
     acp = alphas_cumprod()
@@ -183,16 +204,17 @@ def main():
         z = torch.stack([train.latent(i) for i in picked])
         controls = torch.stack([train.controls(i) for i in picked])
         prompts = [captions.prompt(train.records[i], rng) for i in picked]
-        prompts = condition(controls, prompts, rng)
+        labels = torch.stack([told(train.records[i], names, rng) for i in picked])
+        prompts = condition(controls, labels, prompts, rng)
         t = (torch.rand(args.batch) + torch.arange(args.batch)) * (1000 / args.batch)
         t = t.long().clamp(max=999)
         x, v = noised(z, t, torch.randn_like(z), acp)
         snr = acp[t] / (1 - acp[t])
         weight = (5.0 / snr.clamp(min=5.0))[:, None, None, None]
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             words, mask = text.encode(prompts)
             out = unet(x.contiguous(memory_format=torch.channels_last), t, words, mask,
-                       controls.contiguous(memory_format=torch.channels_last))
+                       controls.contiguous(memory_format=torch.channels_last), labels)
         error = (out.float() - v).square()
         loss = (error * weight).mean()
         opt.zero_grad(set_to_none=True)
@@ -207,18 +229,18 @@ def main():
         if log.cpu() - saved > args.every and args.rank == 0:
             saved = log.cpu()
             checkpoint(path, unet, opt, average, step, log, samples, stats)
-            shadow = average.copy_to(MuNet(model.UNET))
+            shadow = average.copy_to(MuNet(cfg))
             log.write(step=step, samples=samples, done=done, train=float(np.mean(running)),
                       **validate(shadow, val, text, acp))
             running = []
     if args.rank == 0:
         checkpoint(path, unet, opt, average, step, log, samples, stats)
-        shadow = average.copy_to(MuNet(model.UNET))
+        shadow = average.copy_to(MuNet(cfg))
         log.write(step=step, samples=samples, finished=True, **validate(shadow, val, text, acp, 96))
 
 
 def checkpoint(path, unet, opt, average, step, log, samples, stats):
-    loop.save(path, config=model.UNET, model=unet.state_dict(), ema=average.shadow,
+    loop.save(path, config=unet.cfg, model=unet.state_dict(), ema=average.shadow,
               opt=opt.state_dict(), step=step, cpu=log.cpu(), samples=samples, latent_stats=stats)
 
 

@@ -53,7 +53,7 @@ def validate(vae, clips, cfg, count=12):
     errors, low, nats = [], [], []
     for i in range(min(count, len(clips))):
         x = (clips.spec(i)[None, None] - cfg["mean"]) / cfg["std"]
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             mean, logvar = vae.encode(x)
             y = vae.decode(mean).float()
         error = (y - x).abs() * cfg["std"] * DB
@@ -90,7 +90,8 @@ def train(args):
     average, step, cpu = loop.Average(vae, 0.995 if full else 0.998), 0, 0.0
     if state:
         vae.load_state_dict(state["model"])
-        opt.load_state_dict(state["opt"])
+        if state["opt"]:
+            opt.load_state_dict(state["opt"])
         average.shadow, average.steps, step, cpu = (
             state["ema"], state["step"], state["step"], state["cpu"])
     log, started = loop.Log(runs / f"vae_{args.part}.log", cpu), time.time()
@@ -101,7 +102,7 @@ def train(args):
         opt.param_groups[0]["lr"] = loop.warm_cosine(done, 1.2e-3 if full else 8e-4)
         x = batch(clips, cfg, 8 if full else 6, 256 if full else 384, rng)
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             if full:
                 mean, logvar = vae.encode(x)
                 z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
@@ -141,9 +142,9 @@ def checkpoint(path, cfg, vae, opt, average, step, log):
 def write_latents(args):
     """OUT/latents_<shard>.npy f16 [n,16,128,12] of the shard's blocks, and their statistics."""
     runs = Path(args.runs)
-    state = loop.load(runs / "vae_full.pt")
+    state = loop.load(runs / "vae_full.pt") or loop.load(runs / "vae.pt")
     cfg = state["config"]
-    vae = Vae(cfg).eval()
+    vae = Vae(cfg).eval().to(memory_format=torch.channels_last)
     vae.load_state_dict(state["ema"], strict=False)
     clips = data.Clips(args.corpus, args.prepared)
     out = Path(args.latents)
@@ -156,8 +157,9 @@ def write_latents(args):
         rows = []
         for i in range(b * clips.block, (b + 1) * clips.block, 4):
             x = torch.stack([clips.spec(j) for j in range(i, i + 4)])[:, None]
-            with torch.autocast("cpu", torch.bfloat16):
-                rows.append(vae.encode((x - cfg["mean"]) / cfg["std"])[0])
+            x = ((x - cfg["mean"]) / cfg["std"]).contiguous(memory_format=torch.channels_last)
+            with loop.autocast():
+                rows.append(vae.encode(x)[0].float())
         np.save(path, torch.cat(rows).numpy().astype(np.float16))
 
 

@@ -79,7 +79,7 @@ class Source:
             starts.append(start + margin)
         x = (torch.stack(specs) - self.cfg["mean"]) / self.cfg["std"]
         if self.vae:
-            with torch.autocast("cpu", torch.bfloat16):
+            with loop.autocast():
                 mean, _ = self.vae.encode(x[:, None])
                 scale = torch.rand(size, 1, 1, 1) * self.noise
                 x = self.vae.decode(mean + scale * torch.randn_like(mean))[:, 0].float()
@@ -150,7 +150,8 @@ def main():
     average, step, cpu = loop.Average(vocoder, 0.998), 0, 0.0
     if state:
         vocoder.load_state_dict(state["model"])
-        opt.load_state_dict(state["opt"])
+        if state["opt"]:
+            opt.load_state_dict(state["opt"])
         average.shadow, average.steps, step, cpu = (
             state["ema"], state["step"], state["step"], state["cpu"])
     log, started = loop.Log(runs / f"vocoder_{args.part}.log", cpu), time.time()
@@ -163,7 +164,7 @@ def main():
     while (done := budget.fraction(log.cpu(), started)) < 1.0:
         opt.param_groups[0]["lr"] = loop.warm_cosine(done, args.lr)
         x, controls, at, wave = source.batch(8, 80 if not decoded else 128, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             output = vocoder(x, controls, at)
         loss, _ = spectral_loss(output, wave)
         opt.zero_grad(set_to_none=True)

@@ -167,7 +167,9 @@ class Block(nn.Module):
 
 
 class MuNet(nn.Module):
-    """sample [B,16,T,R], timestep [B], text [B,L,D], mask [B,L], controls [B,38,T,R] -> v."""
+    """sample [B,16,T,R], timestep [B], text [B,L,D], mask [B,L], controls [B,38,T,R],
+    labels [B,len(class_labels)] of 0 and 1 -> v.
+    """
 
     def __init__(self, cfg):
         super().__init__()
@@ -179,6 +181,8 @@ class MuNet(nn.Module):
         self.control_in = nn.Conv2d(cfg["control_channels"], ch[0], 3, padding=1)
         self.frequency_bias = nn.Parameter(torch.zeros(cfg["sample_size"][1], ch[0]))
         self.time_embedding = TimeEmbedding(ch[0], 4 * ch[0])
+        self.class_embedding = nn.Embedding(len(cfg["class_labels"]), 4 * ch[0])
+        nn.init.zeros_(self.class_embedding.weight)
         self.down_blocks, skips, cin = nn.ModuleList(), [ch[0]], ch[0]
         for i, cout in enumerate(ch):
             last = i + 1 == len(ch)
@@ -201,9 +205,10 @@ class MuNet(nn.Module):
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)
 
-    def forward(self, sample, timestep, text, text_mask, controls):
+    def forward(self, sample, timestep, text, text_mask, controls, labels):
         mask = (1.0 - text_mask.float())[:, None, None, :] * -10000.0
         temb = self.time_embedding(timestep_embedding(timestep, self.conv_in.out_channels))
+        temb = temb + labels @ self.class_embedding.weight
         x = self.conv_in(sample) + self.control_in(controls)
         x = x + self.frequency_bias.t()[None, :, None, :]
         skips = [x]

@@ -3,6 +3,9 @@
 use crate::error::{Error, Result};
 use serde::Deserialize;
 
+/// Most class labels that a model may have.
+const MAX_CLASS_LABELS: usize = 4096;
+
 /// Fields as in diffusers' configuration; those with defaults are extensions of this project.
 #[derive(Debug, Clone, Deserialize)]
 pub struct UnetConfig {
@@ -37,6 +40,9 @@ pub struct UnetConfig {
     /// Channels of the frame-aligned control map; 0 when there is none.
     #[serde(default)]
     pub control_channels: usize,
+    /// What a piece may be told to have, beside text: instruments by name, styles as `style:NAME`.
+    #[serde(default)]
+    pub class_labels: Vec<String>,
 }
 
 fn feed_forward_mult() -> usize {
@@ -88,7 +94,21 @@ impl UnetConfig {
         {
             return fail(format!("attention_sets {:?}", self.attention_sets));
         }
+        if self.class_labels.len() > MAX_CLASS_LABELS {
+            return fail(format!("{} class_labels", self.class_labels.len()));
+        }
         Ok(())
+    }
+
+    /// Style and instruments as a row for [`Unet::prepare`](super::Unet::prepare): 1 for each class
+    /// label that they name, 0 for all others. Names that are no labels change nothing.
+    pub fn class_row(&self, style: Option<&str>, instruments: &[String]) -> Vec<f32> {
+        let named = |label: &String| match label.strip_prefix("style:") {
+            Some(name) => style == Some(name),
+            None => instruments.contains(label),
+        };
+        let number = |label| if named(label) { 1.0 } else { 0.0 };
+        self.class_labels.iter().map(number).collect()
     }
 
     /// Whether the `level`-th block on the way down has transformers.

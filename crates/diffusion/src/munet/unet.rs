@@ -15,6 +15,7 @@ pub struct Unet {
     control: Option<Control>,
     linear_1: Linear,
     linear_2: Linear,
+    class_embedding: Option<Learned>,
     down_blocks: Vec<(Vec<Layer>, Option<Resample>)>,
     mid_block: MidBlock,
     up_blocks: Vec<(Vec<Layer>, Option<Resample>)>,
@@ -36,6 +37,7 @@ struct Control {
 pub struct Conditions {
     contexts: Vec<KeyValue>,
     control: Option<Tensor>,
+    classes: Option<Tensor>,
 }
 
 impl Unet {
@@ -84,6 +86,10 @@ impl Unet {
             control: (cfg.control_channels > 0).then(|| Control::new(cfg, weights)),
             linear_1: Linear::new(first, 4 * first, &weights.pp("time_embedding.linear_1")),
             linear_2: Linear::new(4 * first, 4 * first, &weights.pp("time_embedding.linear_2")),
+            class_embedding: (!cfg.class_labels.is_empty()).then(|| {
+                let shape = [cfg.class_labels.len(), 4 * first];
+                Learned::new("class_embedding.weight", &shape, Init::Zeros, weights)
+            }),
             down_blocks,
             mid_block,
             up_blocks,
@@ -105,8 +111,14 @@ impl Unet {
     }
 
     /// Projects the conditions once for a whole run. `sets` are in the order of
-    /// `attention_sets`; `control` is `[batch, time, rows, control_channels]`.
-    pub fn prepare(&self, sets: &[Condition], control: Option<&Tensor>) -> Result<Conditions> {
+    /// `attention_sets`; `control` is `[batch, time, rows, control_channels]`, `classes`
+    /// `[batch, class_labels]` as [`UnetConfig::class_row`] gives them.
+    pub fn prepare(
+        &self,
+        sets: &[Condition],
+        control: Option<&Tensor>,
+        classes: Option<&Tensor>,
+    ) -> Result<Conditions> {
         let sets: Vec<Condition> = sets
             .iter()
             .map(|set| {
@@ -131,7 +143,15 @@ impl Unet {
             (Some(layer), Some(map)) => Some(layer.forward(&map.to_dtype(self.dtype)?)?),
             _ => None,
         };
-        Ok(Conditions { contexts, control })
+        let classes = match (&self.class_embedding, classes) {
+            (Some(layer), Some(rows)) => Some(rows.to_dtype(self.dtype)?.matmul(&layer.tensor()?)?),
+            _ => None,
+        };
+        Ok(Conditions {
+            contexts,
+            control,
+            classes,
+        })
     }
 
     /// `sample`: `[batch, time, rows, in_channels]`, one timestep for each → the prediction, `f32`,
@@ -142,7 +162,10 @@ impl Unet {
         timesteps: &[f32],
         conditions: &Conditions,
     ) -> Result<Tensor> {
-        let temb = self.time_embedding(timesteps)?;
+        let mut temb = self.time_embedding(timesteps)?;
+        if let Some(classes) = &conditions.classes {
+            temb = (temb + classes)?;
+        }
         let mut contexts = conditions.contexts.iter();
         let sample = sample.to_dtype(self.dtype)?;
         let mut x = match &conditions.control {

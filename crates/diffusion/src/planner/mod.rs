@@ -60,7 +60,10 @@ impl Planner {
             plan.duration_s = request.duration_s.max(plan.duration_s);
             return Ok(plan);
         }
-        let facts = stated_facts(&request.prompt);
+        let mut facts = stated_facts(&request.prompt);
+        facts
+            .excluded_instruments
+            .extend(unwanted_instruments(request));
         let mut guess = match self {
             Self::Plain => Guess::default(),
             Self::Network(network) => drawn(request, &facts, network, reader)?,
@@ -123,6 +126,14 @@ fn drawn(
         noise.uniform(drawn)
     };
     network.draw(&input, &hidden_states, &wishes, &mut uniform)
+}
+
+/// Instruments that the negative prompt names and the prompt does not.
+pub(crate) fn unwanted_instruments(request: &Request) -> Vec<String> {
+    let wanted = stated_facts(&request.prompt).instruments;
+    let mut unwanted = stated_facts(&request.negative_prompt).instruments;
+    unwanted.retain(|name| !wanted.contains(name));
+    unwanted
 }
 
 fn states_chords(request: &Request, facts: &StatedFacts) -> bool {
@@ -322,6 +333,18 @@ mod tests {
         let numbers = (1..=3).cycle();
         let beat = |(&time_s, number)| Beat { time_s, number };
         times.iter().zip(numbers).map(beat).collect()
+    }
+
+    #[test]
+    fn a_negative_prompt_rules_out_what_the_prompt_does_not_ask_for() {
+        let request = |prompt: &str, negative: &str| Request {
+            prompt: prompt.to_owned(),
+            negative_prompt: negative.to_owned(),
+            ..Request::default()
+        };
+        let unwanted = |prompt, negative| unwanted_instruments(&request(prompt, negative));
+        assert_eq!(unwanted("jazz with piano", "drums and piano"), ["drums"]);
+        assert!(unwanted("jazz with piano", "blurred, low quality").is_empty());
     }
 
     #[test]

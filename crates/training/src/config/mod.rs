@@ -222,12 +222,18 @@ impl Config {
             drop_text,
             drop_chords,
             drop_beats,
+            drop_classes,
+            drop_instruments,
+            drop_style,
         } = self.unet;
         let shares = [
             drop_all,
             drop_text,
             drop_chords,
             drop_beats,
+            drop_classes,
+            drop_instruments,
+            drop_style,
             self.vocoder.drop_chords,
         ];
         let positive = |value: Option<f64>| value.is_none_or(|v| v.is_finite() && v > 0.0);

@@ -187,6 +187,12 @@ pub struct UnetOptions {
     pub drop_chords: f64,
     /// The beats.
     pub drop_beats: f64,
+    /// All class labels of a clip.
+    pub drop_classes: f64,
+    /// Of the class labels, the instruments.
+    pub drop_instruments: f64,
+    /// Of the class labels, the style.
+    pub drop_style: f64,
 }
 
 impl Default for UnetOptions {
@@ -196,6 +202,9 @@ impl Default for UnetOptions {
             drop_text: 0.10,
             drop_chords: 0.08,
             drop_beats: 0.08,
+            drop_classes: 0.06,
+            drop_instruments: 0.08,
+            drop_style: 0.15,
         }
     }
 }

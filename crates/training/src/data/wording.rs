@@ -22,14 +22,48 @@ pub fn wording(clip: &Annotation, rng: &mut Rng) -> String {
     }
 }
 
-/// Mood, style and all instruments: always the same for a clip.
+/// What MuNet reads: a wording, mostly after style and instruments as the program puts them before
+/// a prompt (`bossa nova: nylon guitar, shaker | …`), or these alone.
+pub fn prompt(clip: &Annotation, rng: &mut Rng) -> String {
+    let form = rng.unit();
+    let sounds = sounds(clip, rng);
+    if form < 0.2 || sounds.is_empty() {
+        return wording(clip, rng);
+    }
+    let text = if form < 0.75 {
+        wording(clip, rng)
+    } else {
+        String::new()
+    };
+    format!("{sounds} | {text}").trim_end().to_owned()
+}
+
+/// Style and all instruments, then mood and style: always the same for a clip.
 pub fn full_caption(clip: &Annotation) -> String {
     if !can_be_worded(clip) {
         return clip.captions.first().cloned().unwrap_or_default();
     }
-    let lead = [clip.mood.first(), clip.style.as_ref()];
-    let lead: Vec<&str> = lead.into_iter().flatten().map(String::as_str).collect();
-    format!("{} with {}", lead.join(" "), listed(&clip.instruments))
+    let style = clip.style.as_deref().unwrap_or_default();
+    let lead: Vec<&str> = [clip.mood.first().map(String::as_str), Some(style)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let lead = lead.join(" ");
+    format!("{style}: {} | {lead}", clip.instruments.join(", "))
+}
+
+/// Style and instruments in the form that the program puts before a prompt; either may lack.
+fn sounds(clip: &Annotation, rng: &mut Rng) -> String {
+    let mut parts = clip.instruments.clone();
+    if rng.chance(0.5) {
+        shuffle(&mut parts, rng);
+    }
+    let style = clip.style.as_deref().filter(|_| rng.chance(0.85));
+    match style {
+        Some(style) if parts.is_empty() || rng.chance(0.07) => style.to_owned(),
+        Some(style) => format!("{style}: {}", parts.join(", ")),
+        None => parts.join(", "),
+    }
 }
 
 fn can_be_worded(clip: &Annotation) -> bool {
@@ -274,8 +308,20 @@ mod tests {
         assert!(distinct.len() > 120, "{}", distinct.len());
         assert_eq!(
             full_caption(&clip),
-            "wistful jazz waltz with piano and upright bass"
+            "jazz waltz: piano, upright bass | wistful jazz waltz"
         );
+    }
+
+    #[test]
+    fn prompts_begin_with_the_sounds_in_four_of_five() {
+        let (clip, mut rng) = (clip(), Chance::new(4).at(0, "words"));
+        let all: Vec<String> = (0..1000).map(|_| prompt(&clip, &mut rng)).collect();
+        let sounding = |text: &&String| text.contains(" |");
+        assert!((750..850).contains(&all.iter().filter(sounding).count()));
+        assert!(all.iter().any(|p| p == "jazz waltz: piano, upright bass |"));
+        assert!(all.iter().any(|p| p.starts_with("upright bass, piano | ")));
+        let mine = Annotation::captioned("rain on a tin roof");
+        assert_eq!(prompt(&mine, &mut rng), "rain on a tin roof");
     }
 
     #[test]

@@ -12,11 +12,12 @@ use crate::checkpoint::Tensors;
 use crate::config::{Precision, StageKind, UnetOptions};
 use crate::data::clips::Clips;
 use crate::data::record::Annotation;
-use crate::data::wording::{full_caption, wording};
+use crate::data::wording::{full_caption, prompt};
 use crate::error::{Error, Result};
 use crate::losses::diffusion::{Noised, noised, timesteps, velocity_loss};
 use crate::model::ModelFolder;
 use crate::trainer::{Forward, HELD_OUT, Stage, Values, Watch};
+use mustool_composer::Rng;
 use mustool_diffusion::controls::{Grid, control_channels, control_map};
 use mustool_diffusion::munet::{Condition, Unet, UnetConfig};
 use mustool_diffusion::scheduler::{Scheduler, SchedulerConfig, SchedulerKind};
@@ -24,8 +25,6 @@ use mustool_diffusion::t5::{T5Config, T5Encoder};
 use mustool_nn::{Tensor, Variables, host};
 use serde_json::Value;
 
-/// How often a prompt names every instrument, so that their sounds are learnt sooner.
-const FULL_PROMPTS: f64 = 0.3;
 /// Clips of a validation that are judged at a time.
 const TOGETHER: usize = 8;
 /// Seed of the noise of validations.
@@ -60,6 +59,8 @@ struct Told {
     prompts: Vec<String>,
     /// `[batch][cells][rows][channels]`.
     controls: Vec<f32>,
+    /// `[batch][class_labels]`.
+    classes: Vec<f32>,
 }
 
 impl<'a> UnetStage<'a> {
@@ -134,14 +135,31 @@ impl<'a> UnetStage<'a> {
         }
     }
 
+    /// Style and instruments; `rng` keeps either back now and then.
+    fn classes(&self, clip: &Annotation, rng: Option<&mut Rng>) -> Vec<f32> {
+        let [no_style, no_instruments] = match rng {
+            Some(rng) => [
+                rng.chance(self.options.drop_style),
+                rng.chance(self.options.drop_instruments),
+            ],
+            None => [false; 2],
+        };
+        let style = clip.style.as_deref().filter(|_| !no_style);
+        match no_instruments {
+            true => self.config.class_row(style, &[]),
+            false => self.config.class_row(style, &clip.instruments),
+        }
+    }
+
     /// Drops some of what a batch is told, clip by clip.
     fn keep_secret(&self, told: &mut Told, step: u64) {
         let mut rng = self.chance.at(step, "secrets");
         let channels = control_channels(&self.grid);
         let chords = 3 * self.grid.downscale + 2;
         let clip = told.controls.len() / told.prompts.len().max(1);
+        let labels = self.config.class_labels.len();
         let clips = told.controls.chunks_exact_mut(clip.max(1));
-        for (prompt, controls) in told.prompts.iter_mut().zip(clips) {
+        for (i, (prompt, controls)) in told.prompts.iter_mut().zip(clips).enumerate() {
             let all = rng.chance(self.options.drop_all);
             let [text, chord, beat] = [
                 self.options.drop_text,
@@ -151,6 +169,9 @@ impl<'a> UnetStage<'a> {
             .map(|share| rng.chance(share) || all);
             if text {
                 prompt.clear();
+            }
+            if rng.chance(self.options.drop_classes) || all {
+                told.classes[i * labels..(i + 1) * labels].fill(0.0);
             }
             for cell in controls.chunks_exact_mut(channels) {
                 if chord {
@@ -180,9 +201,13 @@ impl<'a> UnetStage<'a> {
                 tensor(told.controls.clone(), &shape)
             })
             .transpose()?;
+        let labels = self.config.class_labels.len();
+        let classes = (labels > 0)
+            .then(|| tensor(told.classes.clone(), &[clips, labels]))
+            .transpose()?;
         let sample = tensor(sample, &[clips, cells, rows, self.config.in_channels])?;
         let timesteps: Vec<f32> = steps.iter().map(|&t| t as f32).collect();
-        let conditions = unet.prepare(&[text], controls.as_ref())?;
+        let conditions = unet.prepare(&[text], controls.as_ref(), classes.as_ref())?;
         Ok(unet.forward(&sample, &timesteps, &conditions)?)
     }
 
@@ -213,17 +238,25 @@ impl<'a> UnetStage<'a> {
         let words = |of: &dyn Fn(usize) -> &'a Annotation| -> Vec<String> {
             which.iter().map(|&i| full_caption(of(i))).collect()
         };
+        let sounds = |of: &dyn Fn(usize) -> &'a Annotation| -> Vec<f32> {
+            let rows = which.iter().map(|&i| self.classes(of(i), None));
+            rows.flatten().collect()
+        };
         let right = maps(&own);
         let none = vec![0.0; right.len()];
         let cases = [
-            (words(&own), right.clone()),
-            (words(&own), maps(&other)),
-            (words(&own), none),
-            (words(&other), right),
+            (words(&own), right.clone(), sounds(&own)),
+            (words(&own), maps(&other), sounds(&own)),
+            (words(&own), none, sounds(&own)),
+            (words(&other), right, sounds(&other)),
         ];
         let mut losses = [0.0; 4];
-        for (loss, (prompts, controls)) in losses.iter_mut().zip(cases) {
-            let told = Told { prompts, controls };
+        for (loss, (prompts, controls, classes)) in losses.iter_mut().zip(cases) {
+            let told = Told {
+                prompts,
+                controls,
+                classes,
+            };
             let output = host(&self.answer(unet, sample.clone(), &steps, &told)?)?;
             *loss = velocity_loss(&output, &velocity, &vec![1.0; which.len()]).value;
         }
@@ -247,16 +280,15 @@ impl Stage for UnetStage<'_> {
             Told {
                 prompts: Vec::new(),
                 controls: Vec::new(),
+                classes: Vec::new(),
             },
         );
         for i in picked {
             let clip = &self.train.annotations[i];
             latents.extend(self.train.latents.get(i)?);
             told.controls.extend(self.controls(clip));
-            told.prompts.push(match words.chance(FULL_PROMPTS) {
-                true => full_caption(clip),
-                false => wording(clip, &mut words),
-            });
+            told.prompts.push(prompt(clip, &mut words));
+            told.classes.extend(self.classes(clip, Some(&mut words)));
         }
         self.keep_secret(&mut told, step);
         let steps = timesteps(&mut rng, self.batch, self.alphas_cumprod.len());
