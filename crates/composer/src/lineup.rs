@@ -40,13 +40,15 @@ pub(crate) fn choose(style: &Style, ensemble: Ensemble, rng: &mut Rng) -> Vec<&'
     match ensemble {
         Ensemble::DrumsOnly => names.push(rng.pick(style.kits)),
         Ensemble::Solo => {
-            let tunes: Vec<&Seat> = style
-                .seats
-                .iter()
-                .filter(|seat| seat.role == Role::Melody)
+            let sings =
+                |name: &&str| Instrument::named(name).is_some_and(|it| it.nature == Nature::Solo);
+            let tunes = style.seats.iter().filter(|seat| seat.role == Role::Melody);
+            let singers: Vec<&'static str> = tunes
+                .flat_map(|seat| seat.instruments.iter().copied())
+                .filter(sings)
                 .collect();
-            if !tunes.is_empty() && rng.chance(0.3) {
-                add(&mut names, weighted_seat(&tunes, rng), rng);
+            if !singers.is_empty() && rng.chance(0.3) {
+                names.push(rng.pick(&singers));
             } else {
                 names.push(rng.pick(style.solos));
             }

@@ -222,8 +222,29 @@ fn broken(
         }
         events.push(Event::new(step.at, len, pitch, strength));
     }
+    for (span, notes) in timeline.spans.iter().zip(positions) {
+        find_the_third(&mut events, span, notes, instrument);
+    }
     events.retain(|event| event.len > 1e-6);
     events
+}
+
+/// The fingers reach for the third in the last note of a chord that has gone without it.
+fn find_the_third(events: &mut [Event], span: &Span, notes: &[i32], instrument: &Instrument) {
+    let class = (span.tones.root + span.tones.third()).rem_euclid(12);
+    let is_third = |pitch: i32| pitch.rem_euclid(12) == class;
+    let mut heard: Vec<&mut Event> = events
+        .iter_mut()
+        .filter(|event| event.at >= span.start && event.at < span.end)
+        .collect();
+    if heard.len() < 2 || heard.iter().any(|event| is_third(event.pitch)) {
+        return;
+    }
+    let third = notes.iter().copied().find(|&note| is_third(note));
+    let reached = third.and_then(|note| instrument.fold(note));
+    if let (Some(last), Some(pitch)) = (heard.last_mut(), reached) {
+        last.pitch = i32::from(pitch);
+    }
 }
 
 fn broken_note(token: char, notes: &[i32], span: &Span, instrument: &Instrument) -> Option<i32> {
