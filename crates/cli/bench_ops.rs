@@ -46,10 +46,12 @@ enum NumberType {
     Bf16,
 }
 
-/// Milliseconds of one run, the median of all.
+/// Milliseconds of one run.
 struct Timing {
+    /// The median of all runs.
     wall_ms: f64,
-    /// Of all threads together; where the system tells.
+    /// Of all threads together, the mean of all runs (the scheduler counts in steps of milliseconds);
+    /// where the system tells.
     cpu_ms: Option<f64>,
 }
 
@@ -97,19 +99,19 @@ fn time(case: &Case, storage: Storage, seconds: f64) -> Timing {
     // The first runs warm caches and threads.
     operation();
     operation();
-    let (mut wall, mut cpu) = (Vec::new(), Vec::new());
-    let begun = Instant::now();
+    let mut wall = Vec::new();
+    let (begun, used) = (Instant::now(), cpu_ms());
     while wall.len() < FEWEST_RUNS
         || (begun.elapsed().as_secs_f64() < seconds && wall.len() < MOST_RUNS)
     {
-        let (start, used) = (Instant::now(), cpu_ms());
+        let start = Instant::now();
         operation();
         wall.push(start.elapsed().as_secs_f64() * 1e3);
-        cpu.extend(cpu_ms().zip(used).map(|(now, then)| now - then));
     }
+    let runs = wall.len() as f64;
     Timing {
         wall_ms: median(wall),
-        cpu_ms: (!cpu.is_empty()).then(|| median(cpu)),
+        cpu_ms: cpu_ms().zip(used).map(|(now, then)| (now - then) / runs),
     }
 }
 
